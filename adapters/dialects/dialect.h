@@ -1,0 +1,137 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/canonical/event.h"
+#include "adapters/canonical/request.h"
+#include "adapters/canonical/result.h"
+
+namespace switchyard {
+
+// Where the body of a chat request says which model it is for and how it wants its answer. Read from the bytes
+// without building a tree; offsets are into the body.
+struct Envelope {
+  std::string model;             // Unescaped.
+  std::size_t model_begin = 0;   // The value's first byte, its opening quote.
+  std::size_t model_end = 0;     // One past its closing quote.
+  bool stream = false;
+  bool has_stream_options = false;
+  bool include_usage = false;    // stream_options.include_usage is true.
+  std::size_t object_begin = 0;  // The '{' of the body: a member may be inserted after it.
+};
+
+// What a target takes, as far as it changes the request that is written for it.
+struct TargetTraits {
+  std::string model;                     // The provider's name for the model.
+  bool tools = true, images = true, documents = true, audio = false;
+  bool sampling_parameters = true;       // false: temperature, top_p, top_k are refused (newer Claude, o-series).
+  bool max_completion_tokens = false;    // OpenAI's newer name for the limit.
+  bool stream_usage = true;              // Takes stream_options.include_usage.
+  std::int64_t default_max_tokens = 4096;  // Sent where the dialect requires a limit and the caller gave none.
+};
+
+struct WrittenRequest {
+  std::string body;
+  std::vector<std::string> dropped;  // Harmless losses, by field name: x-switchyard-dropped.
+};
+
+// Turns the body of an upstream's streaming reply into events, whatever the pieces it comes in.
+// After a failure, call neither again.
+class EventParser {
+ public:
+  virtual ~EventParser() = default;
+  // Appends to `out`. Fails with bad_reply for what is not this dialect. An error frame is a ReplyFailed event.
+  virtual Result<> feed(std::string_view bytes, std::vector<Event>& out) = 0;
+  // The body has ended. Fails with bad_reply when the dialect's terminator has not been seen.
+  virtual Result<> finish(std::vector<Event>& out) = 0;
+};
+
+// Turns events into the bytes of a streaming reply for the caller. `write` appends to `out`.
+class EventWriter {
+ public:
+  virtual ~EventWriter() = default;
+  virtual void write(const Event& event, std::string& out) = 0;
+  // After Finish: what ends the stream ([DONE], message_stop). Never called for a stream that broke.
+  virtual void end(std::string& out) = 0;
+};
+
+// Reads along a stream that passes through unchanged. It hands on whole frames only, so that a stream which
+// breaks inside a frame leaves the client with what it can parse.
+class StreamScanner {
+ public:
+  virtual ~StreamScanner() = default;
+  // Appends to `forward` the views of what may be sent now: into `bytes`, or into memory of the scanner that
+  // is valid until the next call. Fails with bad_reply for a malformed or oversized frame (kEventBytesMax).
+  // An error frame is not forwarded: it is kept in error(), and the rest of the stream is dropped.
+  virtual Result<> feed(std::string_view bytes, std::vector<std::string_view>& forward) = 0;
+  virtual bool has_content() const = 0;     // A frame with content has been seen: the commit point.
+  virtual bool is_complete() const = 0;     // The dialect's terminator has been seen.
+  virtual const std::optional<Error>& error() const = 0;
+  virtual const std::optional<Usage>& usage() const = 0;
+  virtual std::int64_t content_frames() const = 0;  // How many frames carried content.
+};
+
+// What a writer needs besides the events.
+struct ReplyContext {
+  std::string request_id;      // The gateway's; the reply's id when the provider gave none.
+  std::string model;           // The name that the caller asked for.
+  std::int64_t created_s = 0;  // Seconds since the epoch.
+  bool include_usage = false;  // OpenAI: send the usage chunk.
+};
+
+struct WrittenError {
+  int status = 500;
+  std::string body;
+};
+
+// One wire format, both ways. Stateless and pure: bytes in, values out; safe to share between threads.
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+  virtual std::string_view name() const = 0;  // "openai_chat", "anthropic_messages".
+
+  // Caller to gateway. Fails with invalid_request naming the field.
+  virtual Result<ChatRequest> parse_request(std::string_view body) const = 0;
+  // Gateway to provider. Fails with unsupported naming the caller's field when the answer would be wrong
+  // without it; lists in `dropped` what only tunes.
+  virtual Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTraits& target) const = 0;
+
+  // Provider to gateway.
+  virtual std::unique_ptr<EventParser> make_event_parser() const = 0;
+  virtual Result<> parse_reply(std::string_view body, std::vector<Event>& out) const = 0;
+  // For status >= 400: whose fault it is, with a message fit for the caller. `retry_after` as parsed from the
+  // headers by the caller of this function.
+  virtual Error parse_error(int status, std::string_view body) const = 0;
+
+  // Gateway to caller.
+  virtual std::unique_ptr<EventWriter> make_event_writer(ReplyContext context) const = 0;
+  virtual std::string write_reply(const std::vector<Event>& events, const ReplyContext& context) const = 0;
+  virtual WrittenError write_error(const Error& error, std::string_view request_id) const = 0;
+  // The error as a frame inside a stream that has begun; the stream ends after it, without a terminator.
+  virtual std::string write_error_frame(const Error& error, std::string_view request_id) const = 0;
+
+  // Same dialect on both sides. `drop_usage`: the gateway asked for the usage chunk, the caller did not.
+  virtual std::unique_ptr<StreamScanner> make_scanner(bool drop_usage) const = 0;
+  // Reads usage out of a whole reply that passes through; fails with bad_reply when it is not a complete JSON
+  // reply of this dialect.
+  virtual Result<Usage> scan_reply(std::string_view body) const = 0;
+};
+
+inline constexpr std::size_t kEventBytesMax = 16u << 20;  // One SSE event; over it the reply is refused.
+
+// Reads the envelope of an OpenAI or Anthropic chat body. `body` must have simdjson's padding readable behind
+// it (kBodyPadding). Fails with invalid_request: no JSON object, no model, a member given twice.
+Result<Envelope> read_envelope(std::string_view body, std::size_t capacity);
+
+inline constexpr std::size_t kBodyPadding = 64;
+
+// Every dialect, by name: the explicit table (no static registration). Null for an unknown name.
+const Dialect* find_dialect(std::string_view name);
+const Dialect& openai_chat();
+const Dialect& anthropic_messages();
+
+}  // namespace switchyard

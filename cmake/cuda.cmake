@@ -1,0 +1,10 @@
+# CUDA is optional: the build is the same without it, and says which it is.
+include(CheckLanguage)
+check_language(CUDA)
+if(CMAKE_CUDA_COMPILER)
+  message(STATUS "CUDA: found ${CMAKE_CUDA_COMPILER}; the kernels are compiled as well")
+  set(SWITCHYARD_CUDA ON)
+else()
+  message(STATUS "CUDA: not found; local models run on the CPU")
+  set(SWITCHYARD_CUDA OFF)
+endif()

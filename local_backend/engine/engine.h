@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/system/result.hpp>
+
+namespace switchyard::local {
+
+struct Failure {
+  std::string message;
+};
+
+template <class T = void>
+using Result = boost::system::result<T, Failure>;
+
+struct ChatMessage {
+  std::string role;  // "system", "user" or "assistant".
+  std::string content;
+};
+
+struct Sampling {
+  float temperature = 1.0F;  // 0: greedy, the others are ignored.
+  float top_p = 1.0F;
+  int top_k = 0;             // 0: off.
+  float min_p = 0.0F;
+  std::uint64_t seed = 0;    // The same request with the same seed gives the same answer.
+};
+
+struct GenerateRequest {
+  std::vector<ChatMessage> messages;
+  int max_tokens = 0;             // 0: until the context is full.
+  Sampling sampling;
+  std::vector<std::string> stop;  // None empty.
+};
+
+struct Outcome {
+  enum class Reason { stop, stop_string, length, cancelled, failed } reason = Reason::stop;
+  std::string stop_string;  // Which one, for stop_string.
+  std::string message;      // Why, for failed.
+  int input_tokens = 0;
+  int output_tokens = 0;
+};
+
+// Receives one request's output, on the engine's thread; must not block. After on_end nothing more comes.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // The next text: whole UTF-8 sequences, never a part of a stop string.
+  virtual void on_text(std::string_view text) = 0;
+  virtual void on_end(const Outcome& outcome) = 0;
+};
+
+struct EngineOptions {
+  int threads = 0;      // Compute threads; 0: one a core, at most 8.
+  int queue_max = 64;   // Requests that may wait; one more is refused.
+};
+
+struct EngineStats {
+  int waiting = 0, running = 0;
+  std::uint64_t prompt_tokens = 0, generated_tokens = 0;
+};
+
+// One loaded model with its own threads. Thread-safe.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  enum class Refusal { none, queue_full, prompt_too_long };
+  struct Submitted {
+    Refusal refusal = Refusal::none;
+    std::uint64_t id = 0;      // For cancel(); 0 when refused.
+    int prompt_tokens = 0, context_tokens = 0;  // For the message when the prompt is too long.
+  };
+
+  // Queues the request. `sink` is shared because a cancelled request's last event may still be on its way.
+  virtual Submitted submit(GenerateRequest request, std::shared_ptr<Sink> sink) = 0;
+  // The request ends before its next token, with Outcome::cancelled. Unknown ids are ignored.
+  virtual void cancel(std::uint64_t id) = 0;
+  virtual EngineStats stats() const = 0;
+  virtual int context_tokens() const = 0;
+  virtual std::string_view device() const = 0;  // "cpu (avx512)", ...
+};
+
+// Loads a GGUF file (llama architecture; F32, F16, Q8_0, Q4_0; byte-level BPE). Fails with what is wrong, naming
+// the tensor or the metadata key.
+Result<std::unique_ptr<Engine>> load_engine(const std::string& path, const EngineOptions& options);
+
+}  // namespace switchyard::local
