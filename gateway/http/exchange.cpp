@@ -1,0 +1,216 @@
+#include "gateway/http/exchange.h"
+
+#include <array>
+#include <charconv>
+#include <ctime>
+
+namespace switchyard::http {
+
+namespace {
+
+// IMF-fixdate of RFC 9110 5.6.7, made once a second.
+std::string_view date_field() {
+  thread_local std::time_t made_at = 0;
+  thread_local std::array<char, 48> text{};
+  thread_local std::size_t size = 0;
+  const std::time_t now = std::time(nullptr);
+  if (now != made_at) {
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    size = std::strftime(text.data(), text.size(), "date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+    made_at = now;
+  }
+  return {text.data(), size};
+}
+
+constexpr std::string_view kComment = ": waiting\n\n";
+constexpr std::string_view kCommentChunk = "b\r\n: waiting\n\n\r\n";
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 402: return "Payment Required";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 417: return "Expectation Failed";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    case 529: return "Overloaded";
+    default: return "Unknown";
+  }
+}
+
+Exchange::Exchange(io::Socket& socket, io::Deadlines& deadlines, Request& request, bool close_after)
+    : socket_(socket),
+      request_(request),
+      heartbeat_(deadlines, &Exchange::heartbeat, this),
+      must_close_(close_after || !request.keep_alive()) {}
+
+Exchange::~Exchange() { socket_.clear_watch(); }
+
+void Exchange::append_head(std::string& head, int status, std::string_view fields) const {
+  head += "HTTP/1.1 ";
+  head += std::to_string(status);
+  head += ' ';
+  head += reason_phrase(status);
+  head += "\r\n";
+  head += date_field();
+  head += fields;
+  if (must_close_) {
+    head += "connection: close\r\n";
+  } else if (request_.is_http_1_0()) {
+    head += "connection: keep-alive\r\n";
+  }
+}
+
+io::Task<bool> Exchange::send(std::span<const std::string_view> pieces) {
+  if (gone_) co_return false;
+  writing_ = true;
+  io::error_code error;
+  if (!unsent_.empty()) {
+    const std::string rest = std::move(unsent_);
+    unsent_.clear();
+    const std::array<std::string_view, 1> first{rest};
+    error = co_await socket_.write_all(first);
+  }
+  if (!error) error = co_await socket_.write_all(pieces);
+  writing_ = false;
+  if (error) {
+    gone_ = true;
+    co_return false;
+  }
+  for (const std::string_view piece : pieces) bytes_out_ += piece.size();
+  if (streaming_ && heartbeat_.is_armed()) heartbeat_.arm_in(kHeartbeat);
+  co_return true;
+}
+
+io::Task<bool> Exchange::reply(int status, std::string_view content_type, std::string_view fields,
+                               std::string_view body) {
+  replied_ = true;
+  status_ = status;
+  std::string head;
+  head.reserve(512);
+  append_head(head, status, fields);
+  if (!content_type.empty()) {
+    head += "content-type: ";
+    head += content_type;
+    head += "\r\n";
+  }
+  if (status != 204) {
+    head += "content-length: ";
+    head += std::to_string(body.size());
+    head += "\r\n";
+  }
+  head += "\r\n";
+  const bool send_body = request_.method() != "HEAD" && status != 204;
+  const std::array<std::string_view, 2> pieces{head, send_body ? body : std::string_view()};
+  co_return co_await send(pieces);
+}
+
+void Exchange::begin_stream(std::string_view fields) {
+  replied_ = streaming_ = true;
+  status_ = 200;
+  // Without chunks (HTTP/1.0) the stream's end is the connection's.
+  if (request_.is_http_1_0()) must_close_ = true;
+  std::string head;
+  head.reserve(512);
+  append_head(head, 200, fields);
+  head += "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n";
+  if (!request_.is_http_1_0()) head += "transfer-encoding: chunked\r\n";
+  head += "\r\n";
+  unsent_ = std::move(head);
+}
+
+io::Task<bool> Exchange::write(std::span<const std::string_view> pieces) {
+  std::size_t total = 0;
+  for (const std::string_view piece : pieces) total += piece.size();
+  if (total == 0) co_return !gone_;
+  if (request_.is_http_1_0()) co_return co_await send(pieces);
+  std::array<char, 20> size_line;
+  const auto [end, unused] = std::to_chars(size_line.data(), size_line.data() + 16, total, 16);
+  end[0] = '\r';
+  end[1] = '\n';
+  std::array<std::string_view, 18> few;
+  std::vector<std::string_view> many;
+  std::span<std::string_view> framed;
+  if (pieces.size() + 2 + 1 <= few.size()) {
+    framed = std::span(few).first(pieces.size() + 3);
+  } else {
+    many.resize(pieces.size() + 3);
+    framed = many;
+  }
+  // The head or a comment that waits goes first, in the same call.
+  std::string waiting = std::move(unsent_);
+  unsent_.clear();
+  framed[0] = waiting;
+  framed[1] = {size_line.data(), static_cast<std::size_t>(end + 2 - size_line.data())};
+  std::copy(pieces.begin(), pieces.end(), framed.begin() + 2);
+  framed.back() = "\r\n";
+  co_return co_await send(framed);
+}
+
+io::Task<bool> Exchange::end_stream() {
+  heartbeat_.disarm();
+  if (request_.is_http_1_0()) co_return !gone_;
+  const std::array<std::string_view, 1> last{"0\r\n\r\n"};
+  co_return co_await send(last);
+}
+
+void Exchange::on_gone(void (*callback)(void*), void* context) {
+  gone_callback_ = callback;
+  gone_context_ = context;
+  socket_.watch(&Exchange::readable, this);
+}
+
+void Exchange::clear_on_gone() {
+  gone_callback_ = nullptr;
+  socket_.clear_watch();
+}
+
+void Exchange::readable(void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  if (!exchange.socket_.peer_has_closed()) return;  // The next request is there already: it waits for its turn.
+  exchange.abandon();
+  if (auto* callback = std::exchange(exchange.gone_callback_, nullptr)) callback(exchange.gone_context_);
+}
+
+void Exchange::abandon() {
+  gone_ = true;
+  socket_.close();
+}
+
+void Exchange::start_heartbeat() { heartbeat_.arm_in(kHeartbeat); }
+
+void Exchange::heartbeat(void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  exchange.heartbeat_.arm_in(kHeartbeat);
+  exchange.send_comment();
+}
+
+void Exchange::send_comment() {
+  // A write in progress means that the client does not read: its buffer is not silent.
+  if (!streaming_ || writing_ || gone_) return;
+  unsent_ += request_.is_http_1_0() ? kComment : kCommentChunk;
+  const auto sent = socket_.try_write(unsent_);
+  if (sent.error) return;
+  bytes_out_ += sent.bytes;
+  unsent_.erase(0, sent.bytes);
+}
+
+}  // namespace switchyard::http

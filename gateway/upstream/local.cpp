@@ -1,0 +1,207 @@
+#include "gateway/upstream/local.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <mutex>
+
+namespace switchyard::upstream {
+
+namespace {
+
+// Text of a message's parts, or the kind of part that a text model cannot take.
+Result<std::string> text_of(const Message& message, std::size_t index) {
+  std::string text;
+  for (std::size_t i = 0; i < message.parts.size(); ++i) {
+    const Part& part = message.parts[i];
+    if (const auto* plain = std::get_if<TextPart>(&part)) {
+      if (!text.empty()) text += '\n';
+      text += plain->text;
+    } else if (const auto* refusal = std::get_if<RefusalPart>(&part)) {
+      text += refusal->text;
+    } else if (!std::holds_alternative<ThinkingPart>(part)) {
+      const char* what = std::holds_alternative<ImagePart>(part)        ? "images"
+                         : std::holds_alternative<DocumentPart>(part)   ? "documents"
+                         : std::holds_alternative<AudioPart>(part)      ? "audio"
+                         : std::holds_alternative<ToolCallPart>(part)   ? "tool calls"
+                                                                        : "tool results";
+      return fail(ErrorKind::unsupported, std::string("the local model does not take ") + what,
+                  "messages[" + std::to_string(index) + "].content[" + std::to_string(i) + "]");
+    }
+  }
+  return text;
+}
+
+Result<> check_supported(const ChatRequest& request) {
+  const bool wants_tools =
+      !request.tools.empty() &&
+      !(request.tool_choice && request.tool_choice->mode == ToolChoice::Mode::none);
+  if (wants_tools) return fail(ErrorKind::unsupported, "the local model does not call tools", "tools");
+  if (request.choices.value_or(1) != 1) {
+    return fail(ErrorKind::unsupported, "the local model gives one choice", "n");
+  }
+  if (request.logprobs.value_or(false)) {
+    return fail(ErrorKind::unsupported, "the local model gives no log-probabilities", "logprobs");
+  }
+  if (!request.logit_bias.empty()) {
+    return fail(ErrorKind::unsupported, "the local model takes no logit bias", "logit_bias");
+  }
+  if (request.response_format && request.response_format->kind != ResponseFormat::Kind::text) {
+    return fail(ErrorKind::unsupported, "the local model cannot be held to a format", "response_format");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<LocalRequest> to_local(const ChatRequest& request, std::uint64_t seed) {
+  if (const auto supported = check_supported(request); !supported) return supported.error();
+  LocalRequest local;
+  for (std::size_t i = 0; i < request.messages.size(); ++i) {
+    const Message& message = request.messages[i];
+    auto text = text_of(message, i);
+    if (!text) return text.error();
+    const char* role = message.role == Role::system ? "system" : message.role == Role::user ? "user" : "assistant";
+    local.generate.messages.push_back({role, std::move(*text)});
+  }
+  auto& sampling = local.generate.sampling;
+  sampling.temperature = static_cast<float>(request.temperature.value_or(1.0));
+  sampling.top_p = static_cast<float>(request.top_p.value_or(1.0));
+  sampling.min_p = static_cast<float>(request.min_p.value_or(0.0));
+  sampling.top_k = static_cast<int>(std::clamp<std::int64_t>(request.top_k.value_or(0), 0, 1 << 30));
+  sampling.seed = request.seed ? static_cast<std::uint64_t>(*request.seed) : seed;
+  local.generate.max_tokens =
+      static_cast<int>(std::clamp<std::int64_t>(request.max_output_tokens.value_or(0), 0, 1 << 30));
+  std::copy_if(request.stop.begin(), request.stop.end(), std::back_inserter(local.generate.stop),
+               [](const std::string& stop) { return !stop.empty(); });
+  if (request.frequency_penalty.value_or(0) != 0) local.dropped.emplace_back("frequency_penalty");
+  if (request.presence_penalty.value_or(0) != 0) local.dropped.emplace_back("presence_penalty");
+  if (request.reasoning) local.dropped.emplace_back("reasoning");
+  return local;
+}
+
+// Carries the engine's output from its thread to the event loop's. What arrives between two turns of the loop is
+// taken in one go.
+class LocalCall::Inbox final : public local::Sink, public std::enable_shared_from_this<Inbox> {
+ public:
+  explicit Inbox(boost::asio::io_context& context) : context_(context) {}
+
+  void on_text(std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    text_ += text;
+    notify();
+  }
+
+  void on_end(const local::Outcome& outcome) override {
+    const std::lock_guard lock(mutex_);
+    outcome_ = outcome;
+    notify();
+  }
+
+  // On the event loop.
+  void take(std::string& text, std::optional<local::Outcome>& outcome) {
+    const std::lock_guard lock(mutex_);
+    text.swap(text_);
+    text_.clear();
+    outcome.swap(outcome_);
+    notified_ = false;
+  }
+
+  io::Signal arrived;  // The event loop's alone.
+
+ private:
+  void notify() {
+    if (std::exchange(notified_, true)) return;
+    boost::asio::post(context_, [self = shared_from_this()] { self->arrived.set(); });
+  }
+
+  boost::asio::io_context& context_;
+  std::mutex mutex_;
+  std::string text_;
+  std::optional<local::Outcome> outcome_;
+  bool notified_ = false;
+};
+
+LocalCall::LocalCall(boost::asio::io_context& context, io::Deadlines& deadlines, local::Engine& engine)
+    : context_(context),
+      engine_(engine),
+      deadline_(deadlines, [](void* self) {
+        auto& call = *static_cast<LocalCall*>(self);
+        call.abort(call.deadline_kind_);
+      }, this),
+      inbox_(std::make_shared<Inbox>(context)) {}
+
+LocalCall::~LocalCall() {
+  if (started_ && !done_) engine_.cancel(id_);
+}
+
+void LocalCall::set_deadline(ErrorKind kind, Duration delay) {
+  deadline_kind_ = kind;
+  deadline_.arm_in(delay);
+}
+
+void LocalCall::abort(ErrorKind kind) {
+  if (is_aborted_) return;
+  is_aborted_ = true;
+  aborted_ = kind;
+  deadline_.disarm();
+  if (started_ && !done_) engine_.cancel(id_);
+  inbox_->arrived.set();
+}
+
+Result<> LocalCall::start(local::GenerateRequest request, const std::string& model) {
+  const auto submitted = engine_.submit(std::move(request), inbox_);
+  switch (submitted.refusal) {
+    case local::Engine::Refusal::none: break;
+    case local::Engine::Refusal::queue_full:
+      return fail(ErrorKind::overloaded, "the local model's queue is full");
+    case local::Engine::Refusal::prompt_too_long: {
+      Error error(ErrorKind::context_too_long,
+                  "the prompt has " + std::to_string(submitted.prompt_tokens) + " tokens; the model takes " +
+                      std::to_string(submitted.context_tokens),
+                  "messages");
+      error.code = "context_length_exceeded";
+      return error;
+    }
+  }
+  id_ = submitted.id;
+  started_ = true;
+  pending_.emplace_back(ReplyStart{{}, model});
+  return {};
+}
+
+io::Task<Result<bool>> LocalCall::read(std::vector<Event>& events) {
+  events = std::exchange(pending_, {});
+  if (!events.empty()) co_return true;
+  for (;;) {
+    if (is_aborted_) co_return fail(aborted_, "the request was ended");
+    if (done_) co_return false;
+    std::string text;
+    std::optional<local::Outcome> outcome;
+    inbox_->take(text, outcome);
+    if (!text.empty()) events.emplace_back(TextDelta{std::move(text)});
+    if (outcome) {
+      done_ = true;
+      deadline_.disarm();
+      if (outcome->reason == local::Outcome::Reason::failed ||
+          outcome->reason == local::Outcome::Reason::cancelled) {
+        co_return fail(ErrorKind::provider_error, "the local model failed: " + outcome->message);
+      }
+      Usage usage;
+      usage.input_tokens = outcome->input_tokens;
+      usage.output_tokens = outcome->output_tokens;
+      events.emplace_back(usage);
+      events.emplace_back(to_event(*outcome));
+    }
+    if (!events.empty()) co_return true;
+    co_await inbox_->arrived;
+  }
+}
+
+Event LocalCall::to_event(const local::Outcome& outcome) {
+  Finish finish;
+  if (outcome.reason == local::Outcome::Reason::length) finish.reason = FinishReason::length;
+  if (outcome.reason == local::Outcome::Reason::stop_string) finish.stop_sequence = outcome.stop_string;
+  return finish;
+}
+
+}  // namespace switchyard::upstream
