@@ -1,0 +1,106 @@
+#pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gateway/telemetry/recorder.h"
+
+namespace switchyard::telemetry {
+
+using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
+
+// What one scrape gathers: families by name, in the order in which they were first named.
+class Samples {
+ public:
+  void counter(std::string_view name, std::string_view help, const Labels& labels, double value);
+  void gauge(std::string_view name, std::string_view help, const Labels& labels, double value);
+  void histogram(std::string_view name, std::string_view help, const Labels& labels,
+                 prometheus::ClientMetric::Histogram value);
+
+  std::vector<prometheus::MetricFamily> take() { return std::move(families_); }
+
+ private:
+  prometheus::ClientMetric& add(std::string_view name, std::string_view help, prometheus::MetricType type,
+                                const Labels& labels);
+
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+// One local model, as switchyard_local_* shows it.
+struct LocalModelSample {
+  std::string_view provider, model, device;
+  int waiting = 0, running = 0, context_tokens = 0;
+  std::uint64_t prompt_tokens = 0, generated_tokens = 0;
+};
+void add_local_model(Samples& samples, const LocalModelSample& model);
+
+// switchyard_provider_state: 1 for the state that the target is in, 0 for the other states. `state` is one of
+// serving, reduced, ejected, probation, drained.
+void add_provider_state(Samples& samples, std::string_view model, std::string_view provider, std::string_view state);
+
+// Every metric of the process. Thread-safe, but for the recorders: each belongs to one worker.
+//
+// Ids and counts outlive configurations: the same labels always give the same id, so a reload never sets a
+// counter back. Label values must come from the configuration or from an enumeration, never from a request.
+class Metrics : public prometheus::Collectable {
+ public:
+  Metrics(int workers, std::string version);
+  ~Metrics() override;
+
+  Recorder& recorder(int worker) { return *recorders_[static_cast<std::size_t>(worker)]; }
+
+  // For a compiled configuration. Past the capacity (16384 routes, 4096 providers, 8 dialects since the process
+  // started) new labels are counted as "none".
+  RouteId route(std::string_view model, std::string_view provider);
+  ProviderId provider(std::string_view name);
+  DialectId dialect(std::string_view name);
+
+  // Rare events; these take a lock.
+  void config_loaded(std::string_view hash);                // The configuration now in force.
+  void config_reloaded(bool accepted);
+  void limited(std::string_view key, std::string_view limit);
+
+  // Called at each scrape, on the scraping thread, for gauges that live elsewhere. Not after the first scrape.
+  void add_collector(std::function<void(Samples&)> collector);
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  // The Prometheus text format, version 0.0.4.
+  std::string scrape() const;
+
+ private:
+  struct Names {
+    std::uint32_t find_or_add(const std::string& name, std::uint32_t capacity);
+    std::map<std::string, std::uint32_t> ids;
+    std::vector<std::string> names;
+  };
+
+  void collect_routes(Samples& samples) const;
+  void collect_route(Samples& samples, RouteId id) const;
+  void collect_failovers(Samples& samples) const;
+  void collect_providers(Samples& samples) const;
+  void collect_process(Samples& samples) const;
+
+  const std::string version_;
+  std::vector<std::unique_ptr<Recorder>> recorders_;
+
+  mutable std::mutex mutex_;  // Guards everything below; never taken by a recorder.
+  std::map<std::pair<std::string, std::string>, RouteId> route_ids_;
+  std::vector<std::pair<std::string, std::string>> routes_;  // (model, provider) by id.
+  Names providers_, dialects_;
+  std::string config_hash_;
+  double last_reload_success_s_ = 0;
+  std::uint64_t reloads_accepted_ = 0, reloads_refused_ = 0;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> limited_;
+  std::vector<std::function<void(Samples&)>> collectors_;
+};
+
+}  // namespace switchyard::telemetry
