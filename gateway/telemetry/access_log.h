@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gateway/telemetry/recorder.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -7,8 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "gateway/telemetry/recorder.h"
 
 namespace switchyard::telemetry {
 
@@ -28,15 +28,16 @@ struct AccessRecord {
 };
 
 // Appends the record as one line of JSON with its newline.
-void write_access_line(const AccessRecord& record, std::chrono::system_clock::time_point now, std::string& out);
+void write_access_line(const AccessRecord& record, std::chrono::system_clock::time_point now,
+                       std::string& out);
 
-// One line a request, handed through one ring a worker to a thread that writes it out. A worker never waits: a
-// line that finds its ring full (the reader of the log has stalled) is dropped and counted.
+// One line a request, handed through one ring a worker to a thread that writes it out. A worker never waits:
+// a line that finds its ring full (the reader of the log has stalled) is dropped and counted.
 class AccessLog {
  public:
   static constexpr std::size_t kRingBytes = 1 << 20;
 
-  // Lines go to `fd`, which must stay open.
+  // Lines go to `fd`, which must stay open. SIGPIPE must be ignored when it may be a pipe.
   AccessLog(int fd, int workers, std::size_t ring_bytes = kRingBytes);
   // Writes out what is left; gives up when `fd` takes nothing for two seconds.
   ~AccessLog();
@@ -45,8 +46,10 @@ class AccessLog {
 
   // On that worker's thread.
   void write(int worker, const AccessRecord& record);
+
   // A configuration may turn the log off (levels above info) and on again.
   void set_enabled(bool enabled) { enabled_.store(enabled, std::memory_order_relaxed); }
+
   std::uint64_t dropped() const;
 
  private:

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "config/config.h"
+
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -8,10 +11,9 @@
 #include <string_view>
 #include <variant>
 
-#include "config/config.h"
-
 namespace spdlog {
 class logger;
+
 namespace details {
 class thread_pool;
 }
@@ -21,10 +23,15 @@ namespace switchyard::telemetry {
 
 struct Field {
   Field(std::string_view name, std::string_view value) : name(name), value(value) {}
+
   Field(std::string_view name, const char* value) : name(name), value(std::string_view(value)) {}
+
   Field(std::string_view name, const std::string& value) : name(name), value(std::string_view(value)) {}
+
   Field(std::string_view name, bool value) : name(name), value(value) {}
+
   Field(std::string_view name, double value) : name(name), value(value) {}
+
   template <std::integral T>
   Field(std::string_view name, T value) : name(name), value(static_cast<std::int64_t>(value)) {}
 
@@ -33,11 +40,11 @@ struct Field {
 };
 
 // One line of JSON without its newline: ts, level, event, then the fields.
-std::string log_line(std::chrono::system_clock::time_point now, config::LogLevel level, std::string_view event,
-                     std::initializer_list<Field> fields);
+std::string log_line(std::chrono::system_clock::time_point now, config::LogLevel level,
+                     std::string_view event, std::initializer_list<Field> fields);
 
-// The operational log: JSON lines on stderr. Thread-safe; a call formats and queues, a thread of its own writes,
-// and when nobody reads the log the oldest waiting lines go.
+// The operational log: JSON lines on stderr. Thread-safe; a call formats and queues, a thread of its own
+// writes, and when nobody reads the log the oldest waiting lines go.
 class Log {
  public:
   explicit Log(config::LogLevel level);

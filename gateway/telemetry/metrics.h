@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gateway/telemetry/recorder.h"
+
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
@@ -11,8 +13,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "gateway/telemetry/recorder.h"
 
 namespace switchyard::telemetry {
 
@@ -41,11 +41,13 @@ struct LocalModelSample {
   int waiting = 0, running = 0, context_tokens = 0;
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;
 };
+
 void add_local_model(Samples& samples, const LocalModelSample& model);
 
 // switchyard_provider_state: 1 for the state that the target is in, 0 for the other states. `state` is one of
 // serving, reduced, ejected, probation, drained.
-void add_provider_state(Samples& samples, std::string_view model, std::string_view provider, std::string_view state);
+void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,
+                        std::string_view state);
 
 // Every metric of the process. Thread-safe, but for the recorders: each belongs to one worker.
 //
@@ -58,18 +60,19 @@ class Metrics : public prometheus::Collectable {
 
   Recorder& recorder(int worker) { return *recorders_[static_cast<std::size_t>(worker)]; }
 
-  // For a compiled configuration. Past the capacity (16384 routes, 4096 providers, 8 dialects since the process
-  // started) new labels are counted as "none".
+  // For a compiled configuration. Past the capacity (16384 routes, 4096 providers, 8 dialects since the
+  // process started) new labels are counted as "none".
   RouteId route(std::string_view model, std::string_view provider);
   ProviderId provider(std::string_view name);
   DialectId dialect(std::string_view name);
 
   // Rare events; these take a lock.
-  void config_loaded(std::string_view hash);                // The configuration now in force.
+  void config_loaded(std::string_view hash);  // The configuration now in force.
   void config_reloaded(bool accepted);
   void limited(std::string_view key, std::string_view limit);
 
-  // Called at each scrape, on the scraping thread, for gauges that live elsewhere. Not after the first scrape.
+  // Called at each scrape, on the scraping thread, for values that live elsewhere. A collector must not call
+  // back into this object.
   void add_collector(std::function<void(Samples&)> collector);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -83,11 +86,11 @@ class Metrics : public prometheus::Collectable {
     std::vector<std::string> names;
   };
 
-  void collect_routes(Samples& samples) const;
   void collect_route(Samples& samples, RouteId id) const;
   void collect_failovers(Samples& samples) const;
   void collect_providers(Samples& samples) const;
-  void collect_process(Samples& samples) const;
+  void collect_gateway(Samples& samples) const;
+  static void collect_process(Samples& samples);
 
   const std::string version_;
   std::vector<std::unique_ptr<Recorder>> recorders_;
@@ -98,6 +101,7 @@ class Metrics : public prometheus::Collectable {
   Names providers_, dialects_;
   std::string config_hash_;
   double last_reload_success_s_ = 0;
+  bool last_reload_accepted_ = true;
   std::uint64_t reloads_accepted_ = 0, reloads_refused_ = 0;
   std::map<std::pair<std::string, std::string>, std::uint64_t> limited_;
   std::vector<std::function<void(Samples&)>> collectors_;

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "adapters/canonical/event.h"
+#include "adapters/canonical/result.h"
+
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
-
-#include "adapters/canonical/event.h"
-#include "adapters/canonical/result.h"
 
 namespace switchyard::telemetry {
 
@@ -18,9 +18,9 @@ enum class Outcome {
   upstream_error,  // Every target failed, or a bug of ours.
   rate_limited,    // 429.
   timeout,
-  cancelled,       // The caller left.
-  broken_stream,   // Content had been sent, then the stream ended with an error.
-  unavailable,     // 503: nothing may be tried, or the gateway is draining.
+  cancelled,      // The caller left.
+  broken_stream,  // Content had been sent, then the stream ended with an error.
+  unavailable,    // 503: nothing may be tried, or the gateway is draining.
 };
 inline constexpr int kOutcomes = 8;
 std::string_view name_of(Outcome outcome);
@@ -31,7 +31,7 @@ enum class Phase { before_first_token, mid_stream };
 std::string_view name_of(Phase phase);
 
 // Ids from Metrics; 0 is always valid and stands for "none".
-using RouteId = std::uint32_t;     // A model as configured, and a provider.
+using RouteId = std::uint32_t;  // A model as configured, and a provider.
 using ProviderId = std::uint32_t;
 using DialectId = std::uint32_t;
 inline constexpr int kDialects = 8;
@@ -41,7 +41,9 @@ inline constexpr int kErrorKinds = static_cast<int>(ErrorKind::internal) + 1;
 class Cell {
  public:
   void add(std::uint64_t n) { value_.store(get() + n, std::memory_order_relaxed); }
+
   void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
+
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -69,6 +71,7 @@ struct Histogram {
 // A failover seen from one route; kept in a list that only grows, one node for each distinct combination.
 struct FailoverCount {
   FailoverCount(RouteId to, ErrorKind reason, Phase phase) : to(to), reason(reason), phase(phase) {}
+
   const RouteId to;
   const ErrorKind reason;
   const Phase phase;
@@ -130,26 +133,35 @@ class Recorder {
 
   // Once a request. `route`: where it ended, or 0 for a request that no target was tried for.
   void request_done(RouteId route, DialectId dialect, Outcome outcome, Duration duration);
+
   void first_token(RouteId route, Duration since_request) {
     routes_.at(route).first_token.observe(kFirstTokenBounds, since_request);
   }
+
   // Once a chunk with content, after the first.
   void inter_token(RouteId route, Duration since_last) {
     routes_.at(route).inter_token.observe(kInterTokenBounds, since_last);
   }
+
   void tokens(RouteId route, const Usage& usage);
+
   // What the gateway itself added to one request.
   void overhead(Duration added) { overhead_.observe(kOverheadBounds, added); }
 
   void attempt_ok(ProviderId provider) { providers_.at(provider).attempts_ok.add(1); }
+
   void attempt_failed(ProviderId provider, ErrorKind kind) {
     providers_.at(provider).attempts_failed[static_cast<std::size_t>(kind)].add(1);
   }
+
   void failover(RouteId from, RouteId to, ErrorKind reason, Phase phase);
 
   void request_opened() { open_requests_.add(1); }
+
   void request_closed() { open_requests_.add(~std::uint64_t{0}); }
+
   void client_connections(std::size_t open) { client_connections_.set(open); }
+
   void upstream_connections(ProviderId provider, std::size_t in_use, std::size_t idle) {
     providers_.at(provider).connections_in_use.set(in_use);
     providers_.at(provider).connections_idle.set(idle);
