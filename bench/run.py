@@ -19,7 +19,7 @@ worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 daemon off;
-events {{ worker_connections 30000; }}
+events {{ worker_connections 19000; }}
 http {{
   access_log off;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
