@@ -86,6 +86,11 @@ void add_local_model(Samples& samples, const LocalModelSample& model) {
                 {{"provider", model.provider}, {"model", model.model}, {"device", model.device}}, 1);
 }
 
+void add_access_log_dropped(Samples& samples, std::uint64_t lines) {
+  samples.counter("switchyard_access_log_dropped_total", "Lines that nobody read in time.", {},
+                  static_cast<double>(lines));
+}
+
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,
                         std::string_view state) {
   for (const std::string_view each : {"serving", "reduced", "ejected", "probation", "drained"}) {

@@ -44,6 +44,9 @@ struct LocalModelSample {
 
 void add_local_model(Samples& samples, const LocalModelSample& model);
 
+// switchyard_access_log_dropped_total, for AccessLog::dropped().
+void add_access_log_dropped(Samples& samples, std::uint64_t lines);
+
 // switchyard_provider_state: 1 for the state that the target is in, 0 for the other states. `state` is one of
 // serving, reduced, ejected, probation, drained.
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,

@@ -129,6 +129,7 @@ TEST(Metrics, ShowsTheConfigurationAndWhatCollectorsAdd) {
   metrics.add_collector([](Samples& samples) {
     add_local_model(samples, {.provider = "here", .model = "small", .device = "cpu", .waiting = 3});
     add_provider_state(samples, "m", "a", "ejected");
+    add_access_log_dropped(samples, 5);
   });
   const std::string text = metrics.scrape();
   EXPECT_THAT(text, HasSubstr(R"(switchyard_config_info{hash="bbbb"} 1)"));
@@ -142,6 +143,7 @@ TEST(Metrics, ShowsTheConfigurationAndWhatCollectorsAdd) {
   EXPECT_THAT(text, HasSubstr(R"(switchyard_provider_state{model="m",provider="a",state="ejected"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(switchyard_provider_state{model="m",provider="a",state="serving"} 0)"));
   EXPECT_THAT(text, HasSubstr("process_resident_memory_bytes "));
+  EXPECT_THAT(text, HasSubstr("switchyard_access_log_dropped_total 5"));
   EXPECT_THAT(text, HasSubstr("process_open_fds "));
 }
 
