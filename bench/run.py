@@ -46,7 +46,7 @@ server:
   listen: 127.0.0.1:{port}
   admin: 127.0.0.1:{admin}
   workers: 1
-  limits: {{ connections: 20000, idle: 10m }}
+  limits: {{ connections: 12000, idle: 10m }}
 providers:
   sim: {{ type: openai_compatible, base_url: "http://127.0.0.1:{sim}/v1", api_key: upstream-key, connections: 20000 }}
 models:
