@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+
+namespace switchyard::limits {
+
+// The keys that may call, immutable. It holds digests only, never a secret.
+class KeyRing {
+ public:
+  KeyRing() = default;
+  explicit KeyRing(std::vector<config::Key> keys) : keys_(std::move(keys)) {}
+
+  // True when there are no keys: anyone may call.
+  bool open() const { return keys_.empty(); }
+  // The key whose secret was presented, or null; valid as long as the ring. The time it takes depends on the
+  // number of keys and on the length of `presented` only.
+  const config::Key* find(std::string_view presented) const;
+  // True when the key's list of models is empty, or has the name or a pattern that matches it.
+  static bool may_use(const config::Key& key, std::string_view model);
+
+ private:
+  std::vector<config::Key> keys_;
+};
+
+}  // namespace switchyard::limits
