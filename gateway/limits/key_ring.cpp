@@ -1,11 +1,11 @@
 #include "gateway/limits/key_ring.h"
 
+#include "config/pattern.h"
+#include "config/sha256.h"
+
 #include <openssl/crypto.h>
 
 #include <algorithm>
-
-#include "config/pattern.h"
-#include "config/sha256.h"
 
 namespace switchyard::limits {
 
@@ -20,9 +20,9 @@ const config::Key* KeyRing::find(std::string_view presented) const {
 }
 
 bool KeyRing::may_use(const config::Key& key, std::string_view model) {
-  return key.models.empty() || std::any_of(key.models.begin(), key.models.end(), [&](const std::string& pattern) {
-           return config::matches(pattern, model);
-         });
+  return key.models.empty() ||
+         std::any_of(key.models.begin(), key.models.end(),
+                     [&](const std::string& pattern) { return config::matches(pattern, model); });
 }
 
 }  // namespace switchyard::limits

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "config/config.h"
+
 #include <string_view>
 #include <vector>
-
-#include "config/config.h"
 
 namespace switchyard::limits {
 
@@ -11,10 +11,12 @@ namespace switchyard::limits {
 class KeyRing {
  public:
   KeyRing() = default;
+
   explicit KeyRing(std::vector<config::Key> keys) : keys_(std::move(keys)) {}
 
   // True when there are no keys: anyone may call.
   bool open() const { return keys_.empty(); }
+
   // The key whose secret was presented, or null; valid as long as the ring. The time it takes depends on the
   // number of keys and on the length of `presented` only.
   const config::Key* find(std::string_view presented) const;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "adapters/canonical/result.h"
+
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <string_view>
-
-#include "adapters/canonical/result.h"
 
 namespace switchyard::routing {
 
@@ -24,8 +24,8 @@ std::string_view name_of(State state);
 
 // What the end of an attempt says of its target.
 enum class Effect {
-  none,            // Nothing: the client left, our own limit, our own bug.
-  alive,           // The target answered properly, if not with what was hoped for.
+  none,   // Nothing: the client left, our own limit, our own bug.
+  alive,  // The target answered properly, if not with what was hoped for.
   fault,
   cool,
   credential_out,
@@ -41,9 +41,9 @@ struct HealthPolicy {
   double failure_ratio = 0.5;
   int window_attempts_min = 20;
   Duration window = std::chrono::seconds(10);
-  // The dwell doubles with each failed trial. A trial that fails by a timeout holds a caller up for seconds, so
-  // it may become rare; any other failure costs the caller almost nothing (the next target serves), and a target
-  // that came back should be found within seconds.
+  // The dwell doubles with each failed trial. A trial that fails by a timeout holds a caller up for seconds,
+  // so it may become rare; any other failure costs the caller almost nothing (the next target serves), and a
+  // target that came back should be found within seconds.
   Duration dwell_base = std::chrono::seconds(1);
   Duration dwell_max_slow = std::chrono::seconds(60);
   Duration dwell_max_quick = std::chrono::seconds(4);
@@ -55,22 +55,23 @@ struct HealthPolicy {
   Duration cool_max = std::chrono::minutes(10);
   Duration credential_base = std::chrono::seconds(30);
   Duration credential_max = std::chrono::minutes(10);
-  Duration quota_max = std::chrono::hours(1);       // Of a quota's Retry-After.
+  Duration quota_max = std::chrono::hours(1);  // Of a quota's Retry-After.
 };
 
 inline constexpr HealthPolicy kHealthPolicy{};
 
-// The three values below are eight bytes each, so that an atomic of one is lock-free. Times are milliseconds of
-// the steady clock, in 42 bits: 139 years.
+// The three values below are eight bytes each, so that an atomic of one is lock-free. Times are milliseconds
+// of the steady clock, in 42 bits: 139 years.
 
 // Ejection and probation.
 struct Breaker {
-  std::uint64_t since_ms : 42 = 0;  // Serving: restored at. Ejected: ends at. With a trial: the trial began at.
-  std::uint64_t failures : 8 = 0;   // Consecutive.
+  std::uint64_t since_ms : 42 =
+      0;  // Serving: restored at. Ejected: ends at. With a trial: the trial began at.
+  std::uint64_t failures : 8 = 0;  // Consecutive.
   std::uint64_t doublings : 6 = 0;
-  std::uint64_t ejected : 1 = 0;    // Also in probation: until a success.
+  std::uint64_t ejected : 1 = 0;  // Also in probation: until a success.
   std::uint64_t trial : 1 = 0;
-  std::uint64_t forced : 1 = 0;     // Tried although ejected, there being no other target.
+  std::uint64_t forced : 1 = 0;  // Tried although ejected, there being no other target.
   std::uint64_t spare : 5 = 0;
 
   friend bool operator==(const Breaker&, const Breaker&) = default;
@@ -100,11 +101,13 @@ struct Admission {
   Breaker breaker;
   bool admitted = true;
 };
+
 Admission admit(Breaker breaker, bool credential_probation, TimePoint now, const HealthPolicy& policy);
 
 // After an attempt. `ratio_exceeded` comes from count(). `slow`: the failure was a timeout.
 Breaker after_success(Breaker breaker, TimePoint now);
-Breaker after_fault(Breaker breaker, bool ratio_exceeded, bool slow, TimePoint now, const HealthPolicy& policy);
+Breaker after_fault(Breaker breaker, bool ratio_exceeded, bool slow, TimePoint now,
+                    const HealthPolicy& policy);
 // The attempt says nothing: a trial is given back.
 Breaker after_nothing(Breaker breaker, TimePoint now);
 
@@ -113,6 +116,7 @@ struct Counted {
   Window window;
   bool exceeded = false;
 };
+
 Counted count(Window window, bool failed, TimePoint now, const HealthPolicy& policy);
 
 Pause cool(Pause pause, const Error& error, TimePoint now, const HealthPolicy& policy);
@@ -124,19 +128,21 @@ struct HealthView {
   TimePoint until{};           // The end of a cooling, an ejection or a credential's pause.
   bool trial_running = false;  // In probation: another request runs the trial.
 };
+
 HealthView view(Breaker breaker, Pause cooling, Pause credential, TimePoint now, const HealthPolicy& policy);
 
 // One target's health, shared by all workers: the values above, each stepped by compare-exchange. A step that
-// changes nothing writes nothing; a healthy target costs one write a request (its window). The values move one by
-// one, so a reader may see an ejection without the pause that came with it: the plan is then one request old.
+// changes nothing writes nothing; a healthy target costs one write a request (its window). The values move
+// one by one, so a reader may see an ejection without the pause that came with it: the plan is then one
+// request old.
 class SharedHealth {
  public:
   explicit SharedHealth(const HealthPolicy& policy = kHealthPolicy) : policy_(policy) {}
 
   HealthView snapshot(TimePoint now) const;
-  // Call before each attempt, then exactly one of the three below. False: the plan is outdated, another request
-  // took the trial meanwhile; go on to the next target and report nothing (a last resort goes on all the same,
-  // and reports).
+  // Call before each attempt, then exactly one of the three below. False: the plan is outdated, another
+  // request took the trial meanwhile; go on to the next target and report nothing (a last resort goes on all
+  // the same, and reports).
   bool on_attempt(TimePoint now);
   void on_success(TimePoint now);
   void on_failure(const Error& error, TimePoint now);
@@ -146,6 +152,7 @@ class SharedHealth {
   struct Totals {
     std::uint64_t successes = 0, local_failures = 0, reply_failures = 0, pauses = 0, ejections = 0;
   };
+
   Totals totals() const;
 
  private:

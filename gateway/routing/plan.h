@@ -1,13 +1,13 @@
 #pragma once
 
+#include "config/config.h"
+#include "gateway/routing/health.h"
+
 #include <chrono>
 #include <optional>
 #include <random>
 #include <string_view>
 #include <vector>
-
-#include "config/config.h"
-#include "gateway/routing/health.h"
 
 namespace switchyard::routing {
 
@@ -53,17 +53,18 @@ struct Excluded {
   Exclusion reason = Exclusion::incapable;
 };
 
-// In the order to try. `attempts` is empty when no target may be tried: then `retry_after` is the soonest end of
-// a pause, from 1 to 60 s, or nothing when no target is capable at all.
+// In the order to try. `attempts` is empty when no target may be tried: then `retry_after` is the soonest end
+// of a pause, from 1 to 60 s, or nothing when no target is capable at all.
 struct Plan {
   std::vector<PlannedAttempt> attempts;
   std::vector<Excluded> excluded;
   std::optional<std::chrono::milliseconds> retry_after;
 };
 
-// Lower tiers first; within a tier the configuration's order, or an order drawn by weight: each place goes to one
-// of the remaining targets with a probability proportional to its weight, weight 0 behind all others. Targets
-// that are out are left out; but when every capable one is ejected, the one whose ejection ends first is tried.
+// Lower tiers first; within a tier the configuration's order, or an order drawn by weight: each place goes to
+// one of the remaining targets with a probability proportional to its weight, weight 0 behind all others.
+// Targets that are out are left out; but when every capable one is ejected, the one whose ejection ends first
+// is tried.
 Plan make_plan(const PlanInput& input, Rng& rng);
 
 }  // namespace switchyard::routing

@@ -1,26 +1,26 @@
 #pragma once
 
+#include "adapters/canonical/result.h"
+
 #include <array>
 #include <cstdint>
 #include <span>
 
-#include "adapters/canonical/result.h"
-
 namespace switchyard::routing {
 
-// True when another target may serve what failed this way. False for the caller's own faults, which every target
-// would refuse, and when no time or no client is left.
+// True when another target may serve what failed this way. False for the caller's own faults, which every
+// target would refuse, and when no time or no client is left.
 bool may_try_another(ErrorKind kind);
 
-// What the caller sees when the targets that were tried all failed: rate_limited, overloaded or a timeout when
-// every one failed so, context_too_long likewise, and exhausted otherwise. retry_after, where it applies, is the
-// shortest that a target asked for, from 1 to 60 s.
+// What the caller sees when the targets that were tried all failed: rate_limited, overloaded or a timeout
+// when every one failed so, context_too_long likewise, and exhausted otherwise. retry_after, where it
+// applies, is the shortest that a target asked for, from 1 to 60 s.
 Error final_error(std::span<const Error> errors);
 
-// Keeps retries a share of traffic, so that an outage is not multiplied by the rescue: each request deposits its
-// model's budget (0.2: one retry for five requests), each retry takes 1, deposits and takings count for 10 s, and a
-// reserve of 10 a second lets a quiet gateway retry. This is Finagle's RetryBudget with its defaults:
-// https://twitter.github.io/finagle/docs/com/twitter/finagle/service/RetryBudget$.html
+// Keeps retries a share of traffic, so that an outage is not multiplied by the rescue: each request deposits
+// its model's budget (0.2: one retry for five requests), each retry takes 1, deposits and takings count for
+// 10 s, and a reserve of 10 a second lets a quiet gateway retry. This is Finagle's RetryBudget with its
+// defaults: https://twitter.github.io/finagle/docs/com/twitter/finagle/service/RetryBudget$.html
 //
 // Pure and not thread-safe: one a worker.
 class RetryBudget {
