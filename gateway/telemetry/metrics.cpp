@@ -93,7 +93,8 @@ void add_access_log_dropped(Samples& samples, std::uint64_t lines) {
 
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,
                         std::string_view state) {
-  for (const std::string_view each : {"serving", "reduced", "ejected", "probation", "drained"}) {
+  for (const std::string_view each :
+       {"serving", "reduced", "ejected", "probation", "drained", "cooling", "credential_out"}) {
     samples.gauge("switchyard_provider_state", "1 for the state that the target is in.",
                   {{"model", model}, {"provider", provider}, {"state", each}}, each == state ? 1 : 0);
   }

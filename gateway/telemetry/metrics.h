@@ -48,7 +48,7 @@ void add_local_model(Samples& samples, const LocalModelSample& model);
 void add_access_log_dropped(Samples& samples, std::uint64_t lines);
 
 // switchyard_provider_state: 1 for the state that the target is in, 0 for the other states. `state` is one of
-// serving, reduced, ejected, probation, drained.
+// serving, reduced, ejected, probation, drained, cooling, credential_out.
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,
                         std::string_view state);
 
