@@ -12,14 +12,18 @@ namespace switchyard::config {
 
 using std::chrono::milliseconds;
 
-// A credential: it has no printer, so it cannot reach a log by accident. reveal() is called where a request to
-// its own provider is written, and nowhere else.
+// A credential: it has no printer, so it cannot reach a log by accident. reveal() is called where a request
+// to its own provider is written, and nowhere else.
 class Secret {
  public:
   Secret() = default;
+
   explicit Secret(std::string value) : value_(std::move(value)) {}
+
   const std::string& reveal() const { return value_; }
+
   bool empty() const { return value_.empty(); }
+
   friend bool operator==(const Secret&, const Secret&) = default;
 
  private:
@@ -60,20 +64,21 @@ struct Provider {
   std::string type;      // A row of adapters/providers.
   std::string base_url;  // Without a trailing slash; the type's default filled in. Empty for local.
   Secret api_key;
-  std::string ca_file;   // An extra certificate authority for this provider; may be empty.
+  std::string ca_file;     // An extra certificate authority for this provider; may be empty.
   int connections = 1024;  // At most this many a worker.
   // For type local:
-  std::map<std::string, std::string> models;  // Name to GGUF path, made absolute; "bundled": the bundled model.
-  std::string device = "auto";                // auto or cpu.
-  int threads = 0;                            // Compute threads; 0: one a core, at most 8.
-  int queue = 64;                             // Requests that may wait.
+  std::map<std::string, std::string>
+      models;                   // Name to GGUF path, made absolute; "bundled": the bundled model.
+  std::string device = "auto";  // auto or cpu.
+  int threads = 0;              // Compute threads; 0: one a core, at most 8.
+  int queue = 64;               // Requests that may wait.
 };
 
 struct Target {
   std::string provider;  // Names a Provider.
   std::string model;     // Empty: the name that the caller asked for goes through.
   double weight = 1;
-  int tier = 0;          // A higher tier serves only when every lower one cannot.
+  int tier = 0;  // A higher tier serves only when every lower one cannot.
 };
 
 enum class Strategy { priority, weighted };
@@ -83,8 +88,8 @@ struct Timeouts {
 };
 
 struct Retry {
-  int attempts = 3;            // Tries in all, the first included.
-  double budget = 0.2;         // Share of traffic that retries may add.
+  int attempts = 3;     // Tries in all, the first included.
+  double budget = 0.2;  // Share of traffic that retries may add.
 };
 
 struct Model {

@@ -1,23 +1,26 @@
 #include "config/lookup.h"
 
-#include <algorithm>
-#include <tuple>
-
 #include "config/pattern.h"
+
+#include <algorithm>
+#include <functional>
 
 namespace switchyard::config {
 
 namespace {
 
-bool is_pattern_entry(const Model& model) { return is_pattern(model.name); }
+bool is_pattern_entry(const Model& model) {
+  return is_pattern(model.name);
+}
 
 }  // namespace
 
 const Model* find_model(const Config& config, std::string_view name) {
   const auto patterns =
       std::partition_point(config.models.begin(), config.models.end(), std::not_fn(is_pattern_entry));
-  const auto exact = std::lower_bound(config.models.begin(), patterns, name,
-                                      [](const Model& model, std::string_view text) { return model.name < text; });
+  const auto exact =
+      std::lower_bound(config.models.begin(), patterns, name,
+                       [](const Model& model, std::string_view text) { return model.name < text; });
   if (exact != patterns && exact->name == name) return &*exact;
   const auto found = std::find_if(patterns, config.models.end(),
                                   [&](const Model& model) { return matches(model.name, name); });

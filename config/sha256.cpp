@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include <charconv>
+
 namespace switchyard::config {
 
 Digest sha256(std::string_view bytes) {
@@ -18,6 +20,17 @@ std::string to_hex(const Digest& digest) {
     text += kDigits[byte & 15];
   }
   return text;
+}
+
+std::optional<Digest> from_hex(std::string_view text) {
+  Digest digest;
+  if (text.size() != 2 * digest.size()) return std::nullopt;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    const char* begin = text.data() + 2 * i;
+    const auto [end, error] = std::from_chars(begin, begin + 2, digest[i], 16);
+    if (error != std::errc() || end != begin + 2) return std::nullopt;
+  }
+  return digest;
 }
 
 }  // namespace switchyard::config

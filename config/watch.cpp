@@ -8,7 +8,9 @@ namespace switchyard::config {
 
 FileStamp stamp(const std::string& path) {
   FileStamp result;
+
   struct stat info {};
+
   if (::stat(path.c_str(), &info) != 0) return result;
   result.exists = true;
   result.modified_ns = std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;

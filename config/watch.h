@@ -6,8 +6,9 @@
 
 namespace switchyard::config {
 
-// What identifies a file's content without reading it. The path is followed through its symbolic links, so that a
-// mounted Kubernetes ConfigMap, which is changed by turning a link to another folder, is seen to change.
+// What identifies a file's content without reading it. The path is followed through its symbolic links, so
+// that a mounted Kubernetes ConfigMap, which is changed by turning a link to another folder, is seen to
+// change.
 struct FileStamp {
   bool exists = false;
   std::int64_t modified_ns = 0;
@@ -19,8 +20,8 @@ struct FileStamp {
 
 FileStamp stamp(const std::string& path);
 
-// The stamps of the configuration file and of every file that it read (LoadResult::files). Compare with an older
-// one to see a change.
+// The stamps of the configuration file and of every file that it read (LoadResult::files). Compare with an
+// older one to see a change.
 std::vector<FileStamp> stamp_all(const std::vector<std::string>& paths);
 
 }  // namespace switchyard::config

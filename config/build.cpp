@@ -1,0 +1,357 @@
+#include "config/build.h"
+
+#include "adapters/providers/provider.h"
+#include "config/expand.h"
+#include "config/lookup.h"
+#include "config/pattern.h"
+#include "config/read.h"
+#include "config/sha256.h"
+#include "config/suggest.h"
+
+#include <algorithm>
+
+namespace switchyard::config {
+
+namespace {
+
+constexpr std::size_t kModelNameMax = 128;
+
+// A value as it may be shown: what an expansion brought is not.
+std::string shown(const Node& node) {
+  return node.expanded ? "the expanded value" : "\"" + node.text.substr(0, 64) + "\"";
+}
+
+class Builder {
+ public:
+  Builder(const std::string& config_path, const Environment& environment, Problems& problems,
+          std::vector<std::string>& files)
+      : config_path_(config_path), environment_(environment), problems_(problems), files_(files) {}
+
+  Config build(const Node& root) {
+    server(section(root, "server"));
+    for (const auto& field : section(root, "providers").fields) provider(field);
+    not_empty(root, "providers");
+    for (const auto& field : section(root, "models").fields) model(field);
+    not_empty(root, "models");
+    check_patterns(section(root, "models"));
+    for (const Node* item : section(root, "keys").items) key(*item);
+    telemetry(section(root, "telemetry"));
+    sort_models(config_);
+    return std::move(config_);
+  }
+
+ private:
+  void not_empty(const Node& root, std::string_view name) {
+    const Node* node = root.find(name);
+    if (node && node->kind == Node::Kind::map && node->fields.empty()) {
+      problems_.add(node->place, "`" + std::string(name) + "` is empty: nothing could be served");
+    }
+  }
+
+  void server(const Node& node) {
+    Server& server = config_.server;
+    read(node, "listen", server.listen);
+    read(node, "admin", server.admin);
+    if (server.listen == server.admin && server.listen.port != 0) {
+      const Node* given = node.find("admin") ? node.find("admin") : node.find("listen");
+      problems_.add(given ? given->place : node.place, "`listen` and `admin` must be different addresses");
+    }
+    read(node, "workers", server.workers);
+    const Node& limits = section(node, "limits");
+    read(limits, "body", server.limits.body_bytes);
+    read(limits, "headers", server.limits.header_bytes);
+    read(limits, "connections", server.limits.connections);
+    read(limits, "request_read", server.limits.request_read);
+    read(limits, "idle", server.limits.idle);
+    read(limits, "drain", server.limits.drain);
+    if (const Node* tls = node.find("tls"); tls && tls->kind == Node::Kind::map) {
+      server.tls = Tls{pem_file(*tls, "certificate"), pem_file(*tls, "private_key")};
+    }
+  }
+
+  // The absolute path of a file that is needed at the start.
+  std::string pem_file(const Node& record, std::string_view name) {
+    const Node* node = usable(record, name);
+    if (!node || node->text.empty()) return {};
+    std::string path = existing_file(*node);
+    files_.push_back(path);
+    return path;
+  }
+
+  std::string existing_file(const Node& node) {
+    std::string path = resolve_path(config_path_, node.text);
+    if (!environment_.is_file(path)) {
+      problems_.add(node.place,
+                    node.expanded ? "the file cannot be read" : "the file " + path + " cannot be read");
+    }
+    return path;
+  }
+
+  void provider(const Node::Field& field) {
+    const Node& node = *field.value;
+    Provider& provider = config_.providers.emplace_back();
+    provider.name = field.name;
+    if (!is_plain_name(field.name)) {
+      problems_.add(field.place,
+                    "a provider's name is 1 to 64 letters, digits, dots, underscores and dashes");
+    }
+    const Node* type_node = usable(node, "type");
+    if (!type_node || type_node->text.empty()) return;
+    provider.type = type_node->text;
+    const ProviderType* type = find_provider_type(provider.type);
+    if (!type) {
+      std::vector<std::string_view> names;
+      for (const ProviderType& one : provider_types()) names.push_back(one.name);
+      problems_.add(type_node->place, "unknown provider type " + shown(*type_node) +
+                                          (type_node->expanded ? "" : did_you_mean(type_node->text, names)));
+    } else if (type->dialect.empty()) {
+      local_provider(field, provider);
+    } else {
+      hosted_provider(field, *type, provider);
+    }
+  }
+
+  void refuse_fields(const Node& node, std::initializer_list<std::string_view> names,
+                     const std::string& why) {
+    for (const auto& field : node.fields) {
+      if (std::find(names.begin(), names.end(), field.name) != names.end()) {
+        problems_.add(field.place, "`" + field.name + "` " + why);
+      }
+    }
+  }
+
+  void hosted_provider(const Node::Field& field, const ProviderType& type, Provider& provider) {
+    const Node& node = *field.value;
+    refuse_fields(node, {"models", "device", "threads", "queue"}, "is for providers of type local");
+    read(node, "connections", provider.connections);
+    provider.ca_file = pem_file(node, "ca_file");
+    provider.base_url = type.default_base_url;
+    if (const Node* url = usable(node, "base_url")) {
+      base_url(*url, provider);
+    } else if (provider.base_url.empty() && !node.find("base_url")) {
+      problems_.add(field.place, "a provider of type " + provider.type + " needs the field `base_url`");
+    }
+    if (const Node* key = usable(node, "api_key")) {
+      if (check_secret(*key, "api_key")) provider.api_key = Secret(key->text);
+    } else if (type.needs_key && !node.find("api_key")) {
+      problems_.add(field.place, "a provider of type " + provider.type + " needs the field `api_key`");
+    }
+  }
+
+  void base_url(const Node& node, Provider& provider) {
+    const auto parsed = parse_base_url(node.text);
+    if (!parsed.url) {
+      problems_.add(node.place, "`base_url` " + parsed.fault);
+      return;
+    }
+    provider.base_url = parsed.url->text;
+    if (!parsed.url->secure && !is_private_host(parsed.url->host)) {
+      problems_.warn(node.place,
+                     "plain http to an address that is not private: prompts and credentials can be read "
+                     "on the way");
+    }
+  }
+
+  // A secret goes into an HTTP field, so it holds no blanks, newlines or control characters.
+  bool check_secret(const Node& node, const std::string& name) {
+    if (!is_field_text(node.text, 8192)) {
+      problems_.add(node.place,
+                    "`" + name + "` is empty, or holds blanks or characters that an HTTP field cannot");
+      return false;
+    }
+    if (!node.expanded && !node.text.starts_with("sha256:")) {
+      problems_.warn(node.place, "a literal secret in the file; ${NAME} or ${file:PATH} keep it out");
+    }
+    return true;
+  }
+
+  void local_provider(const Node::Field& field, Provider& provider) {
+    const Node& node = *field.value;
+    refuse_fields(node, {"api_key", "base_url", "ca_file", "connections"},
+                  "is not for providers of type local");
+    read(node, "device", provider.device);
+    read(node, "threads", provider.threads);
+    read(node, "queue", provider.queue);
+    const Node* models = node.find("models");
+    if (!models || (models->kind == Node::Kind::map && models->fields.empty())) {
+      problems_.add(field.place, "a provider of type local needs the field `models`, with one model or more");
+      return;
+    }
+    for (const auto& model : models->fields) {
+      if (!is_field_text(model.name))
+        problems_.add(model.place, "a model's name is 1 to 256 visible characters");
+      const Node& path = *model.value;
+      if (path.kind != Node::Kind::scalar || path.broken || path.text.empty()) continue;
+      provider.models[model.name] = path.text == "bundled" ? path.text : existing_file(path);
+    }
+  }
+
+  void model(const Node::Field& field) {
+    const Node& node = *field.value;
+    Model& model = config_.models.emplace_back();
+    model.name = field.name;
+    if (!is_field_text(field.name, kModelNameMax)) {
+      problems_.add(field.place, "a model's name is 1 to 128 visible characters");
+    }
+    const Node& targets = section(node, "targets");
+    if (targets.kind == Node::Kind::list && targets.items.empty()) {
+      problems_.add(targets.place, "`targets` is empty: nothing could serve this model");
+    }
+    for (const Node* item : targets.items) target(*item, model);
+    if (const Node* strategy = usable(node, "strategy"); strategy && strategy->text == "weighted") {
+      model.strategy = Strategy::weighted;
+    }
+    const Node& timeouts = section(node, "timeouts");
+    read(timeouts, "connect", model.timeouts.connect);
+    read(timeouts, "first_token", model.timeouts.first_token);
+    read(timeouts, "between_tokens", model.timeouts.between_tokens);
+    read(timeouts, "total", model.timeouts.total);
+    const Node& retry = section(node, "retry");
+    read(retry, "attempts", model.retry.attempts);
+    read(retry, "budget", model.retry.budget);
+    read(node, "strict", model.strict);
+  }
+
+  void target(const Node& node, Model& model) {
+    Target& target = model.targets.emplace_back();
+    read(node, "weight", target.weight);
+    read(node, "tier", target.tier);
+    const Node* model_node = usable(node, "model");
+    if (model_node && !model_node->text.empty()) {
+      target.model = model_node->text;
+      if (!is_field_text(target.model)) {
+        problems_.add(model_node->place, "a model's name is 1 to 256 visible characters");
+      }
+    }
+    const Node* name = usable(node, "provider");
+    if (!name || name->text.empty()) return;
+    target.provider = name->text;
+    const auto provider = std::find_if(config_.providers.begin(), config_.providers.end(),
+                                       [&](const Provider& one) { return one.name == target.provider; });
+    if (provider == config_.providers.end()) {
+      std::vector<std::string_view> names;
+      for (const Provider& one : config_.providers) names.push_back(one.name);
+      problems_.add(name->place, "no provider is called " + shown(*name) +
+                                     (name->expanded ? "" : did_you_mean(name->text, names)));
+    } else if (!provider->models.empty()) {
+      local_target(node, *provider, model, target);
+    }
+  }
+
+  // A local provider has just the models that it names.
+  void local_target(const Node& node, const Provider& provider, const Model& model, Target& target) {
+    const Node* given = node.find("model");
+    if (given && given->broken) return;
+    if (target.model.empty()) target.model = model.name;
+    if (provider.models.contains(target.model)) return;
+    std::vector<std::string_view> names;
+    for (const auto& [name, path] : provider.models) names.push_back(name);
+    if (given) {
+      problems_.add(given->place, "the local provider " + provider.name + " has no model " + shown(*given) +
+                                      (given->expanded ? "" : did_you_mean(given->text, names)));
+    } else {
+      problems_.add(node.place,
+                    "a target of the local provider " + provider.name + " needs the field `model`");
+    }
+  }
+
+  // Which of two patterns serves a name must never depend on their order in the file.
+  void check_patterns(const Node& models) {
+    std::vector<const Node::Field*> patterns;
+    for (const auto& field : models.fields) {
+      if (is_pattern(field.name) && field.name.size() <= kModelNameMax) patterns.push_back(&field);
+    }
+    constexpr std::size_t kPatternsMax = 1000;  // The comparison is of each with each.
+    if (patterns.size() > kPatternsMax) {
+      problems_.add(patterns[kPatternsMax]->place, "more than 1000 patterns");
+      return;
+    }
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        const std::string &a = patterns[j]->name, &b = patterns[i]->name;
+        if (literal_length(a) != literal_length(b) || !overlap(a, b)) continue;
+        problems_.add(patterns[i]->place, "as specific as the pattern \"" + a +
+                                              "\", and some names match both: make one more specific");
+      }
+    }
+  }
+
+  void key(const Node& node) {
+    Key& key = config_.keys.emplace_back();
+    if (const Node* name = usable(node, "name"); name && !name->text.empty()) key_name(*name, key);
+    if (const Node* secret = usable(node, "secret"); secret && !secret->text.empty())
+      key_secret(*secret, key);
+    for (const Node* item : section(node, "models").items) {
+      if (item->kind != Node::Kind::scalar || item->broken) continue;
+      key.models.push_back(item->text);
+      check_key_model(*item);
+    }
+  }
+
+  void key_name(const Node& node, Key& key) {
+    if (!is_plain_name(node.text)) {
+      problems_.add(node.place, "a key's name is 1 to 64 letters, digits, dots, underscores and dashes");
+    }
+    const bool is_taken = std::any_of(config_.keys.begin(), config_.keys.end(),
+                                      [&](const Key& other) { return other.name == node.text; });
+    if (is_taken) problems_.add(node.place, "another key is called " + shown(node));
+    key.name = node.text;
+  }
+
+  void key_secret(const Node& node, Key& key) {
+    constexpr std::string_view kDigest = "sha256:";
+    if (node.text.starts_with(kDigest)) {
+      const auto digest = from_hex(std::string_view(node.text).substr(kDigest.size()));
+      if (!digest) {
+        problems_.add(node.place, "sha256: is followed by 64 hexadecimal digits");
+        return;
+      }
+      key.sha256 = *digest;
+    } else if (check_secret(node, "secret")) {
+      key.sha256 = sha256(node.text);
+    } else {
+      return;
+    }
+    for (const Key& other : config_.keys) {
+      if (&other != &key && other.sha256 == key.sha256) {
+        problems_.add(node.place, "the secret is also that of the key \"" + other.name.substr(0, 64) + "\"");
+      }
+    }
+  }
+
+  void check_key_model(const Node& node) {
+    const std::string& text = node.text;
+    const bool is_served = text.size() <= kModelNameMax &&
+                           std::any_of(config_.models.begin(), config_.models.end(), [&](const Model& model) {
+                             return model.name.size() <= kModelNameMax && overlap(model.name, text);
+                           });
+    if (is_served) return;
+    std::vector<std::string_view> names;
+    for (const Model& model : config_.models) names.push_back(model.name);
+    problems_.add(node.place,
+                  "no model is called " + shown(node) + (node.expanded ? "" : did_you_mean(text, names)));
+  }
+
+  void telemetry(const Node& node) {
+    constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warning", "error"};
+    const Node* level = usable(node, "logs");
+    for (std::size_t i = 0; level && i < std::size(kLevels); ++i) {
+      if (level->text == kLevels[i]) config_.log_level = static_cast<LogLevel>(i);
+    }
+  }
+
+  const std::string& config_path_;
+  const Environment& environment_;
+  Problems& problems_;
+  std::vector<std::string>& files_;
+  Config config_;
+};
+
+}  // namespace
+
+Config build(const Node& root, const std::string& config_path, const Environment& environment,
+             Problems& problems, std::vector<std::string>& files) {
+  return Builder(config_path, environment, problems, files).build(root);
+}
+
+}  // namespace switchyard::config

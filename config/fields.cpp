@@ -1,0 +1,245 @@
+#include "config/fields.h"
+
+#include <algorithm>
+
+namespace switchyard::config {
+
+namespace {
+
+using Words = const std::string_view[];
+
+constexpr Words kDevices = {"auto", "cpu"};
+constexpr Words kDevicesLater = {"cuda"};
+constexpr Words kStrategies = {"priority", "weighted"};
+constexpr Words kStrategiesLater = {"latency", "cost", "least_busy", "score"};
+constexpr Words kOnBreak = {"error"};
+constexpr Words kOnBreakLater = {"continue"};
+constexpr Words kContent = {"off"};
+constexpr Words kContentLater = {"on"};
+constexpr Words kLogLevels = {"trace", "debug", "info", "warning", "error"};
+
+constexpr Field kLimitsFields[] = {
+    {.name = "body", .kind = Kind::size, .description = "The largest request body."},
+    {.name = "headers", .kind = Kind::size, .description = "The largest head of a request."},
+    {.name = "connections",
+     .kind = Kind::integer,
+     .description = "The most client connections at a time.",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "request_read",
+     .kind = Kind::duration,
+     .description = "The time to read one request, head and body."},
+    {.name = "idle",
+     .kind = Kind::duration,
+     .description = "How long a connection may wait between requests."},
+    {.name = "drain",
+     .kind = Kind::duration,
+     .description = "How long open requests may go on after SIGTERM."},
+};
+constexpr Record kLimits{"limits", kLimitsFields};
+
+constexpr Field kTlsFields[] = {
+    {.name = "certificate",
+     .kind = Kind::text,
+     .description = "PEM file with the certificate chain.",
+     .required = true},
+    {.name = "private_key",
+     .kind = Kind::text,
+     .description = "PEM file with the private key.",
+     .required = true},
+};
+constexpr Record kTls{"tls", kTlsFields};
+
+constexpr Field kServerFields[] = {
+    {.name = "listen", .kind = Kind::address, .description = "What applications call."},
+    {.name = "admin",
+     .kind = Kind::address,
+     .description = "Metrics, health and the admin API; keep it private."},
+    {.name = "tls", .kind = Kind::record, .description = "TLS on `listen`.", .record = &kTls},
+    {.name = "workers",
+     .kind = Kind::auto_or_count,
+     .description = "Worker threads; auto is one a core.",
+     .min = 1,
+     .max = 1024},
+    {.name = "limits",
+     .kind = Kind::record,
+     .description = "Bounds on what clients may use.",
+     .record = &kLimits},
+};
+constexpr Record kServer{"server", kServerFields};
+
+constexpr Field kProviderFields[] = {
+    {.name = "type",
+     .kind = Kind::text,
+     .description = "What it is: openai, anthropic, openai_compatible, local, ...",
+     .required = true},
+    {.name = "api_key", .kind = Kind::secret, .description = "The credential, as ${NAME} or ${file:PATH}."},
+    {.name = "base_url",
+     .kind = Kind::text,
+     .description =
+         "What the provider's own SDK would take: OpenAI-style ends in /v1; Anthropic is the host's root."},
+    {.name = "ca_file",
+     .kind = Kind::text,
+     .description = "PEM file with one more certificate authority to trust."},
+    {.name = "connections",
+     .kind = Kind::integer,
+     .description = "The most connections to it, for each worker.",
+     .min = 1,
+     .max = 100'000},
+    {.name = "models",
+     .kind = Kind::text_map,
+     .description = "For type local: names to GGUF files; the word bundled is the bundled model."},
+    {.name = "device",
+     .kind = Kind::choice,
+     .description = "For type local: where it computes.",
+     .choices = kDevices,
+     .unsupported_choices = kDevicesLater},
+    {.name = "threads",
+     .kind = Kind::auto_or_count,
+     .description = "For type local: compute threads; auto is one a core, at most 8.",
+     .min = 1,
+     .max = 256},
+    {.name = "queue",
+     .kind = Kind::integer,
+     .description = "For type local: requests that may wait.",
+     .min = 1,
+     .max = 100'000},
+};
+constexpr Record kProvider{"provider", kProviderFields};
+
+constexpr Field kTargetFields[] = {
+    {.name = "provider", .kind = Kind::text, .description = "A name under providers.", .required = true},
+    {.name = "model",
+     .kind = Kind::text,
+     .description = "The provider's name of the model; left out: the caller's."},
+    {.name = "weight",
+     .kind = Kind::number,
+     .description = "Its share within the tier, for strategy weighted.",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "tier",
+     .kind = Kind::integer,
+     .description = "A higher tier serves only when every lower one cannot.",
+     .min = 0,
+     .max = 100},
+};
+constexpr Record kTarget{"target", kTargetFields};
+
+constexpr Field kTimeoutsFields[] = {
+    {.name = "connect", .kind = Kind::duration, .description = "To connect to a target, TLS included."},
+    {.name = "first_token",
+     .kind = Kind::duration,
+     .description = "From the request to a stream's first content."},
+    {.name = "between_tokens", .kind = Kind::duration, .description = "Between two pieces of a stream."},
+    {.name = "total", .kind = Kind::duration, .description = "The whole request, every attempt included."},
+};
+constexpr Record kTimeouts{"timeouts", kTimeoutsFields};
+
+constexpr Field kRetryFields[] = {
+    {.name = "attempts", .kind = Kind::integer, .description = "Targets to try in all.", .min = 1, .max = 10},
+    {.name = "budget", .kind = Kind::percent, .description = "The share of traffic that retries may add."},
+};
+constexpr Record kRetry{"retry", kRetryFields};
+
+constexpr Field kModelFields[] = {
+    {.name = "targets",
+     .kind = Kind::record_list,
+     .description = "Where requests for this name may go.",
+     .required = true,
+     .record = &kTarget},
+    {.name = "strategy",
+     .kind = Kind::choice,
+     .description = "The order within a tier: as written, or drawn by weight.",
+     .choices = kStrategies,
+     .unsupported_choices = kStrategiesLater},
+    {.name = "objectives", .kind = Kind::unsupported, .description = "For strategy score."},
+    {.name = "timeouts", .kind = Kind::record, .description = "How long to wait.", .record = &kTimeouts},
+    {.name = "retry", .kind = Kind::record, .description = "How often to try.", .record = &kRetry},
+    {.name = "hedge", .kind = Kind::unsupported, .description = "A second attempt beside a slow one."},
+    {.name = "on_break",
+     .kind = Kind::choice,
+     .description = "What becomes of a stream that breaks after its first content.",
+     .choices = kOnBreak,
+     .unsupported_choices = kOnBreakLater},
+    {.name = "strict",
+     .kind = Kind::boolean,
+     .description = "true: refuse a request rather than drop a field that the target cannot express."},
+};
+constexpr Record kModel{"model", kModelFields};
+
+constexpr Field kKeyFields[] = {
+    {.name = "name",
+     .kind = Kind::text,
+     .description = "Who it is: shown in logs and metrics.",
+     .required = true},
+    {.name = "secret",
+     .kind = Kind::secret,
+     .description = "The secret as ${NAME} or ${file:PATH}, or its digest as sha256:<64 hexadecimal digits>.",
+     .required = true},
+    {.name = "models",
+     .kind = Kind::text_list,
+     .description = "Names or patterns it may use; left out: all."},
+    {.name = "limits", .kind = Kind::unsupported, .description = "Rates and budgets of this key."},
+};
+constexpr Record kKey{"key", kKeyFields};
+
+constexpr Field kTelemetryFields[] = {
+    {.name = "logs",
+     .kind = Kind::choice,
+     .description = "The least level that is logged.",
+     .choices = kLogLevels},
+    {.name = "content",
+     .kind = Kind::choice,
+     .description = "Whether prompts and answers are logged.",
+     .choices = kContent,
+     .unsupported_choices = kContentLater},
+    {.name = "otlp", .kind = Kind::unsupported, .description = "Where traces go."},
+};
+constexpr Record kTelemetry{"telemetry", kTelemetryFields};
+
+constexpr Field kRootFields[] = {
+    {.name = "version",
+     .kind = Kind::integer,
+     .description = "Of this format: 1.",
+     .required = true,
+     .min = 1,
+     .max = 1},
+    {.name = "server",
+     .kind = Kind::record,
+     .description = "Addresses, threads, limits.",
+     .record = &kServer},
+    {.name = "providers",
+     .kind = Kind::record_map,
+     .description = "What can serve, by names of your choice.",
+     .required = true,
+     .record = &kProvider},
+    {.name = "models",
+     .kind = Kind::record_map,
+     .description = "The names that applications ask for, or patterns with *.",
+     .required = true,
+     .record = &kModel},
+    {.name = "keys",
+     .kind = Kind::record_list,
+     .description = "Who may call; none: anyone who reaches `listen`.",
+     .record = &kKey},
+    {.name = "quality", .kind = Kind::unsupported, .description = "Probes, baselines, thresholds."},
+    {.name = "store",
+     .kind = Kind::unsupported,
+     .description = "The usage ledger, and limits between replicas."},
+    {.name = "telemetry", .kind = Kind::record, .description = "Logs.", .record = &kTelemetry},
+};
+constexpr Record kRoot{"configuration", kRootFields};
+
+}  // namespace
+
+const Field* Record::find(std::string_view field) const {
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& one) { return one.name == field; });
+  return found != fields.end() ? &*found : nullptr;
+}
+
+const Record& root_record() {
+  return kRoot;
+}
+
+}  // namespace switchyard::config
