@@ -1,22 +1,16 @@
 #pragma once
 
+#include "local_backend/result.h"
+
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <boost/system/result.hpp>
-
 namespace switchyard::local {
-
-struct Failure {
-  std::string message;
-};
-
-template <class T = void>
-using Result = boost::system::result<T, Failure>;
 
 struct ChatMessage {
   std::string role;  // "system", "user" or "assistant".
@@ -26,14 +20,14 @@ struct ChatMessage {
 struct Sampling {
   float temperature = 1.0F;  // 0: greedy, the others are ignored.
   float top_p = 1.0F;
-  int top_k = 0;             // 0: off.
+  int top_k = 0;  // 0: off.
   float min_p = 0.0F;
-  std::uint64_t seed = 0;    // The same request with the same seed gives the same answer.
+  std::uint64_t seed = 0;  // The same request with the same seed gives the same answer.
 };
 
 struct GenerateRequest {
   std::vector<ChatMessage> messages;
-  int max_tokens = 0;             // 0: until the context is full.
+  int max_tokens = 0;  // 0: until the context is full.
   Sampling sampling;
   std::vector<std::string> stop;  // None empty.
 };
@@ -56,8 +50,8 @@ class Sink {
 };
 
 struct EngineOptions {
-  int threads = 0;      // Compute threads; 0: one a core, at most 8.
-  int queue_max = 64;   // Requests that may wait; one more is refused.
+  int threads = 0;     // Compute threads; 0: one a core, at most 8.
+  int queue_max = 64;  // Requests that may wait; one more is refused.
 };
 
 struct EngineStats {
@@ -71,9 +65,10 @@ class Engine {
   virtual ~Engine() = default;
 
   enum class Refusal { none, queue_full, prompt_too_long };
+
   struct Submitted {
     Refusal refusal = Refusal::none;
-    std::uint64_t id = 0;      // For cancel(); 0 when refused.
+    std::uint64_t id = 0;                       // For cancel(); 0 when refused.
     int prompt_tokens = 0, context_tokens = 0;  // For the message when the prompt is too long.
   };
 
@@ -86,8 +81,13 @@ class Engine {
   virtual std::string_view device() const = 0;  // "cpu (avx512)", ...
 };
 
-// Loads a GGUF file (llama architecture; F32, F16, Q8_0, Q4_0; byte-level BPE). Fails with what is wrong, naming
-// the tensor or the metadata key.
+// Loads a GGUF file (llama architecture; F32, F16, Q8_0, Q4_0; byte-level BPE). Fails with what is wrong,
+// naming the tensor or the metadata key.
 Result<std::unique_ptr<Engine>> load_engine(const std::string& path, const EngineOptions& options);
+
+// The model that is part of the executable: a GGUF file's bytes, for the life of the process, not copied.
+std::span<const std::byte> bundled_model();
+// The engine of bundled_model().
+Result<std::unique_ptr<Engine>> load_bundled_engine(const EngineOptions& options);
 
 }  // namespace switchyard::local
