@@ -152,11 +152,13 @@ class Builder {
     }
   }
 
-  // A secret goes into an HTTP field, so it holds no blanks, newlines or control characters.
+  // An empty one was refused already. A secret goes into an HTTP field, so it holds no blanks, newlines or
+  // control characters.
   bool check_secret(const Node& node, const std::string& name) {
+    if (node.text.empty()) return false;
     if (!is_field_text(node.text, 8192)) {
       problems_.add(node.place,
-                    "`" + name + "` is empty, or holds blanks or characters that an HTTP field cannot");
+                    "`" + name + "` is too long, or holds blanks or characters that an HTTP field cannot");
       return false;
     }
     if (!node.expanded && !node.text.starts_with("sha256:")) {

@@ -118,6 +118,8 @@ class TreeBuilder : public YAML::EventHandler {
     } else {
       parent.has_name = false;
       if (!parent.field) return;
+      // The parser places what is not there behind it, on the next line.
+      if (node->kind == Node::Kind::null) node->place = parent.field->place;
       parent.field->value = node;
       parent.node->fields.push_back(std::move(*parent.field));
     }
