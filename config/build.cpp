@@ -41,6 +41,13 @@ class Builder {
   }
 
  private:
+  // Comparing with every name takes a while: not for what would not be shown, and not for very many names.
+  std::string suggestion(const Node& given, const std::vector<std::string_view>& names) const {
+    constexpr std::size_t kNamesMax = 1000;
+    if (given.expanded || problems_.full() || names.size() > kNamesMax) return {};
+    return did_you_mean(given.text, names);
+  }
+
   void not_empty(const Node& root, std::string_view name) {
     const Node* node = root.find(name);
     if (node && node->kind == Node::Kind::map && node->fields.empty()) {
@@ -102,8 +109,8 @@ class Builder {
     if (!type) {
       std::vector<std::string_view> names;
       for (const ProviderType& one : provider_types()) names.push_back(one.name);
-      problems_.add(type_node->place, "unknown provider type " + shown(*type_node) +
-                                          (type_node->expanded ? "" : did_you_mean(type_node->text, names)));
+      problems_.add(type_node->place,
+                    "unknown provider type " + shown(*type_node) + suggestion(*type_node, names));
     } else if (type->dialect.empty()) {
       local_provider(field, provider);
     } else {
@@ -233,8 +240,7 @@ class Builder {
     if (provider == config_.providers.end()) {
       std::vector<std::string_view> names;
       for (const Provider& one : config_.providers) names.push_back(one.name);
-      problems_.add(name->place, "no provider is called " + shown(*name) +
-                                     (name->expanded ? "" : did_you_mean(name->text, names)));
+      problems_.add(name->place, "no provider is called " + shown(*name) + suggestion(*name, names));
     } else if (!provider->models.empty()) {
       local_target(node, *provider, model, target);
     }
@@ -250,7 +256,7 @@ class Builder {
     for (const auto& [name, path] : provider.models) names.push_back(name);
     if (given) {
       problems_.add(given->place, "the local provider " + provider.name + " has no model " + shown(*given) +
-                                      (given->expanded ? "" : did_you_mean(given->text, names)));
+                                      suggestion(*given, names));
     } else {
       problems_.add(node.place,
                     "a target of the local provider " + provider.name + " needs the field `model`");
@@ -263,9 +269,9 @@ class Builder {
     for (const auto& field : models.fields) {
       if (is_pattern(field.name) && field.name.size() <= kModelNameMax) patterns.push_back(&field);
     }
-    constexpr std::size_t kPatternsMax = 1000;  // The comparison is of each with each.
+    constexpr std::size_t kPatternsMax = 256;  // The comparison is of each with each.
     if (patterns.size() > kPatternsMax) {
-      problems_.add(patterns[kPatternsMax]->place, "more than 1000 patterns");
+      problems_.add(patterns[kPatternsMax]->place, "more than 256 patterns");
       return;
     }
     for (std::size_t i = 0; i < patterns.size(); ++i) {
@@ -330,8 +336,7 @@ class Builder {
     if (is_served) return;
     std::vector<std::string_view> names;
     for (const Model& model : config_.models) names.push_back(model.name);
-    problems_.add(node.place,
-                  "no model is called " + shown(node) + (node.expanded ? "" : did_you_mean(text, names)));
+    problems_.add(node.place, "no model is called " + shown(node) + suggestion(node, names));
   }
 
   void telemetry(const Node& node) {

@@ -32,6 +32,8 @@ bool matches(std::string_view pattern, std::string_view name) {
 // possible[i][j]: the first i characters of a and the first j of b can stand for the same text. Row by row; a
 // '*' stands for nothing, or for one character more of the other's.
 bool overlap(std::string_view a, std::string_view b) {
+  if (!is_pattern(a)) return matches(b, a);
+  if (!is_pattern(b)) return matches(a, b);
   std::vector<char> previous, current(b.size() + 1);
   for (std::size_t i = 0; i <= a.size(); ++i) {
     for (std::size_t j = 0; j <= b.size(); ++j) {

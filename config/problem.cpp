@@ -4,13 +4,6 @@
 
 namespace switchyard::config {
 
-namespace {
-
-// A file of nothing but mistakes is told by its first ones.
-constexpr std::size_t kProblemsMax = 100;
-
-}  // namespace
-
 std::string Problem::text() const {
   if (line == 0) return file + ": " + message;
   return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message;
@@ -19,7 +12,7 @@ std::string Problem::text() const {
 void Problems::add_to(std::vector<Problem>& list, Place place, std::string message) {
   Problem problem{file_, place.line, place.column, std::move(message)};
   // An anchored value is checked wherever it is used, and wrong in one place only.
-  if (list.size() < kProblemsMax && std::find(list.begin(), list.end(), problem) == list.end()) {
+  if (list.size() < kMax && std::find(list.begin(), list.end(), problem) == list.end()) {
     list.push_back(std::move(problem));
   }
 }

@@ -34,12 +34,17 @@ class Problems {
 
   bool none() const { return errors_.empty(); }
 
+  // True when further problems are not kept: a file of nothing but mistakes is told by its first ones.
+  bool full() const { return errors_.size() >= kMax; }
+
   // In the order of the file; a collector gives them once.
   std::vector<Problem> take_errors() { return sorted(std::move(errors_)); }
 
   std::vector<Problem> take_warnings() { return sorted(std::move(warnings_)); }
 
  private:
+  static constexpr std::size_t kMax = 100;
+
   void add_to(std::vector<Problem>& list, Place place, std::string message);
   static std::vector<Problem> sorted(std::vector<Problem> list);
 
