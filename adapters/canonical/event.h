@@ -1,19 +1,20 @@
 #pragma once
 
+#include "adapters/canonical/result.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 
-#include "adapters/canonical/result.h"
-
 namespace switchyard {
 
-// The one reply model: a reply is a sequence of these, streamed or not (a non-streaming reply is decoded to the
-// same events and folded again on the way out).
+// The one reply model: a reply is a sequence of these, streamed or not (a non-streaming reply is decoded to
+// the same events and folded again on the way out).
 //
-// Order: ReplyStart; then deltas; then Finish exactly once, with Usage anywhere after ReplyStart (the last one
-// counts, each is cumulative). Tool calls are numbered from 0 in the order of their start and may interleave.
+// Order: ReplyStart; then deltas; then Finish exactly once, with Usage anywhere after ReplyStart (the last
+// one counts, each is cumulative). Tool calls are numbered from 0 in the order of their start and may
+// interleave.
 
 struct ReplyStart {
   std::string id;     // The provider's own; may be empty.
@@ -71,8 +72,8 @@ struct ReplyFailed {
   Error error;
 };
 
-using Event = std::variant<ReplyStart, TextDelta, RefusalDelta, ThinkingDelta, ThinkingSignature, RedactedThinking,
-                           ToolCallStart, ToolCallDelta, Usage, Finish, ReplyFailed>;
+using Event = std::variant<ReplyStart, TextDelta, RefusalDelta, ThinkingDelta, ThinkingSignature,
+                           RedactedThinking, ToolCallStart, ToolCallDelta, Usage, Finish, ReplyFailed>;
 
 // True for the events that carry part of the answer: the first of them is the commit point of a stream.
 bool is_content(const Event& event);

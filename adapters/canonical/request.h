@@ -53,8 +53,8 @@ struct RefusalPart {
   std::string text;
 };
 
-using Part = std::variant<TextPart, ImagePart, DocumentPart, AudioPart, ToolCallPart, ToolResultPart, ThinkingPart,
-                          RefusalPart>;
+using Part = std::variant<TextPart, ImagePart, DocumentPart, AudioPart, ToolCallPart, ToolResultPart,
+                          ThinkingPart, RefusalPart>;
 
 enum class Role { system, user, assistant };
 
@@ -108,7 +108,7 @@ struct ChatRequest {
   std::string user, service_tier;
   std::vector<std::pair<std::string, std::string>> metadata;
   bool stream = false;
-  bool include_usage = false;  // The caller asked for usage in the stream (OpenAI's stream_options).
+  bool include_usage = false;         // The caller asked for usage in the stream (OpenAI's stream_options).
   std::vector<std::string> unmapped;  // Fields of the caller that this model cannot hold, by their JSON name.
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+
 #include <chrono>
 #include <optional>
 #include <stdexcept>
@@ -15,17 +16,18 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
 
-// What went wrong, by whose fault it is; the routing rule and the HTTP status follow from it (docs/errors.md).
+// What went wrong, by whose fault it is; the routing rule and the HTTP status follow from it
+// (docs/errors.md).
 enum class ErrorKind {
   // The caller's: never retried elsewhere.
-  invalid_request,   // 400: the body is no JSON, a field is wrong
-  unsupported,       // 400: the chosen target cannot express a field; another target may
-  invalid_key,       // 401: no key, or a wrong one
-  forbidden,         // 403: the key may not use the model
-  not_found,         // 404: no such model or path
+  invalid_request,     // 400: the body is no JSON, a field is wrong
+  unsupported,         // 400: the chosen target cannot express a field; another target may
+  invalid_key,         // 401: no key, or a wrong one
+  forbidden,           // 403: the key may not use the model
+  not_found,           // 404: no such model or path
   method_not_allowed,  // 405
-  too_large,         // 413
-  limited,           // 429: a limit of this gateway
+  too_large,           // 413
+  limited,             // 429: a limit of this gateway
   // The target's: another one may serve.
   context_too_long,  // 400 from a provider: the prompt does not fit the model
   credential,        // 401, 402, 403 from a provider: the credential is out, not the caller's fault
@@ -38,19 +40,19 @@ enum class ErrorKind {
   connect_timeout,
   first_token_timeout,
   between_tokens_timeout,
-  total_timeout,     // the request's own deadline: no time is left for another target
+  total_timeout,  // the request's own deadline: no time is left for another target
   // This gateway's.
-  unavailable,       // 503: no target may be tried now, or the gateway is draining
-  exhausted,         // 502: every target was tried and failed
-  cancelled,         // the client left
-  internal,          // a bug
+  unavailable,  // 503: no target may be tried now, or the gateway is draining
+  exhausted,    // 502: every target was tried and failed
+  cancelled,    // the client left
+  internal,     // a bug
 };
 
 // The enumerator's name: a label in metrics, logs and decisions.
 std::string_view name_of(ErrorKind kind);
 
-// A failure as a value. `message` and `param` go to the caller, so they never hold a credential, an address of
-// an upstream or text of the caller's prompt.
+// A failure as a value. `message` and `param` go to the caller, so they never hold a credential, an address
+// of an upstream or text of the caller's prompt.
 struct Error {
   Error() = default;
 
@@ -59,9 +61,9 @@ struct Error {
 
   ErrorKind kind = ErrorKind::internal;
   std::string message;
-  std::string param;         // The request's field at fault, as the caller's dialect names it; may be empty.
-  std::string code;          // The dialect's own finer code ("context_length_exceeded"); may be empty.
-  int upstream_status = 0;   // The provider's HTTP status, 0 when there was none.
+  std::string param;        // The request's field at fault, as the caller's dialect names it; may be empty.
+  std::string code;         // The dialect's own finer code ("context_length_exceeded"); may be empty.
+  int upstream_status = 0;  // The provider's HTTP status, 0 when there was none.
   std::optional<std::chrono::milliseconds> retry_after;  // As the provider asked.
 };
 

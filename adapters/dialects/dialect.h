@@ -1,23 +1,24 @@
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "adapters/canonical/event.h"
 #include "adapters/canonical/request.h"
 #include "adapters/canonical/result.h"
 
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
 namespace switchyard {
 
-// Where the body of a chat request says which model it is for and how it wants its answer. Read from the bytes
-// without building a tree; offsets are into the body.
+// Where the body of a chat request says which model it is for and how it wants its answer. Read from the
+// bytes without building a tree; offsets are into the body.
 struct Envelope {
-  std::string model;             // Unescaped.
-  std::size_t model_begin = 0;   // The value's first byte, its opening quote.
-  std::size_t model_end = 0;     // One past its closing quote.
+  std::string model;            // Unescaped.
+  std::size_t model_begin = 0;  // The value's first byte, its opening quote.
+  std::size_t model_end = 0;    // One past its closing quote.
   bool stream = false;
   bool has_stream_options = false;
   bool include_usage = false;    // stream_options.include_usage is true.
@@ -26,12 +27,15 @@ struct Envelope {
 
 // What a target takes, as far as it changes the request that is written for it.
 struct TargetTraits {
-  std::string model;                     // The provider's name for the model.
+  std::string model;  // The provider's name for the model.
   bool tools = true, images = true, documents = true, audio = false;
-  bool sampling_parameters = true;       // false: temperature, top_p, top_k are refused (newer Claude, o-series).
-  bool max_completion_tokens = false;    // OpenAI's newer name for the limit.
-  bool stream_usage = true;              // Takes stream_options.include_usage.
-  std::int64_t default_max_tokens = 4096;  // Sent where the dialect requires a limit and the caller gave none.
+  bool sampling_parameters = true;  // false: temperature, top_p, top_k are refused (newer Claude, o-series).
+  bool extended_sampling = false;   // OpenAI dialect: takes top_k and min_p (vLLM, llama.cpp, Ollama, ...).
+  bool reasoning = true;            // Takes an effort or a thinking budget.
+  bool max_completion_tokens = false;  // OpenAI's newer name for the limit.
+  bool stream_usage = true;            // Takes stream_options.include_usage.
+  std::int64_t default_max_tokens =
+      4096;  // Sent where the dialect requires a limit and the caller gave none.
 };
 
 struct WrittenRequest {
@@ -44,7 +48,8 @@ struct WrittenRequest {
 class EventParser {
  public:
   virtual ~EventParser() = default;
-  // Appends to `out`. Fails with bad_reply for what is not this dialect. An error frame is a ReplyFailed event.
+  // Appends to `out`. Fails with bad_reply for what is not this dialect. An error frame is a ReplyFailed
+  // event.
   virtual Result<> feed(std::string_view bytes, std::vector<Event>& out) = 0;
   // The body has ended. Fails with bad_reply when the dialect's terminator has not been seen.
   virtual Result<> finish(std::vector<Event>& out) = 0;
@@ -64,15 +69,19 @@ class EventWriter {
 class StreamScanner {
  public:
   virtual ~StreamScanner() = default;
-  // Appends to `forward` the views of what may be sent now: into `bytes`, or into memory of the scanner that
-  // is valid until the next call. Fails with bad_reply for a malformed or oversized frame (kEventBytesMax).
-  // An error frame is not forwarded: it is kept in error(), and the rest of the stream is dropped.
-  virtual Result<> feed(std::string_view bytes, std::vector<std::string_view>& forward) = 0;
-  virtual bool has_content() const = 0;     // A frame with content has been seen: the commit point.
-  virtual bool is_complete() const = 0;     // The dialect's terminator has been seen.
+  // `pieces` are the next bytes of the body, in order. Appends to `forward` the views of what may be sent
+  // now: into the pieces, or into memory of the scanner that is valid until the next call. Fails with
+  // bad_reply for a malformed or oversized frame (kEventBytesMax); frames before it have been appended. An
+  // error frame is not forwarded: it is kept in error(), and the rest of the stream is dropped. Comments are
+  // dropped too: the gateway sends its own.
+  virtual Result<> feed(std::span<const std::string_view> pieces, std::vector<std::string_view>& forward) = 0;
+  // The body has ended. Fails with bad_reply when the answer is cut short. Appends the terminator for a
+  // provider that finished its answer and left it out.
+  virtual Result<> finish(std::vector<std::string_view>& forward) = 0;
+  virtual bool has_content() const = 0;  // A frame with content has been seen: the commit point.
+  virtual bool is_complete() const = 0;  // The dialect's terminator has been seen.
   virtual const std::optional<Error>& error() const = 0;
   virtual const std::optional<Usage>& usage() const = 0;
-  virtual std::int64_t content_frames() const = 0;  // How many frames carried content.
 };
 
 // What a writer needs besides the events.
@@ -98,7 +107,8 @@ class Dialect {
   virtual Result<ChatRequest> parse_request(std::string_view body) const = 0;
   // Gateway to provider. Fails with unsupported naming the caller's field when the answer would be wrong
   // without it; lists in `dropped` what only tunes.
-  virtual Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTraits& target) const = 0;
+  virtual Result<WrittenRequest> write_request(const ChatRequest& request,
+                                               const TargetTraits& target) const = 0;
 
   // Provider to gateway.
   virtual std::unique_ptr<EventParser> make_event_parser() const = 0;
@@ -111,6 +121,9 @@ class Dialect {
   virtual std::unique_ptr<EventWriter> make_event_writer(ReplyContext context) const = 0;
   virtual std::string write_reply(const std::vector<Event>& events, const ReplyContext& context) const = 0;
   virtual WrittenError write_error(const Error& error, std::string_view request_id) const = 0;
+  // The answers of GET /v1/models and /v1/models/{id}. `created_s`: seconds since the epoch.
+  virtual std::string write_models(const std::vector<std::string>& names, std::int64_t created_s) const = 0;
+  virtual std::string write_model(const std::string& name, std::int64_t created_s) const = 0;
   // The error as a frame inside a stream that has begun; the stream ends after it, without a terminator.
   virtual std::string write_error_frame(const Error& error, std::string_view request_id) const = 0;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "adapters/canonical/json_text.h"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -7,9 +9,6 @@
 
 namespace switchyard::telemetry {
 
-// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, so that a line is
-// always valid JSON whatever a caller sent.
-void append_json_string(std::string_view text, std::string& out);
 void append_number(std::int64_t value, std::string& out);
 // Milliseconds with three digits behind the point.
 void append_ms(std::chrono::nanoseconds value, std::string& out);

@@ -1,0 +1,174 @@
+#include "adapters/dialects/json.h"
+
+#include <nlohmann/json.hpp>
+#include <simdjson.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+namespace switchyard {
+
+namespace {
+
+// simdjson reads whole vectors: the text must have readable bytes behind it.
+struct PaddedText {
+  std::unique_ptr<char[]> bytes;
+  std::size_t capacity = 0;
+
+  // Room that a rare huge document took is given back with the next small one.
+  static constexpr std::size_t kKeptMax = 1u << 20;
+
+  const char* hold(std::string_view text) {
+    const std::size_t wanted = text.size() + simdjson::SIMDJSON_PADDING;
+    if (wanted > capacity || (capacity > kKeptMax && wanted <= kKeptMax)) {
+      capacity = std::max<std::size_t>(wanted, 4096);
+      bytes.reset(new char[capacity]);
+    }
+    if (!text.empty()) std::memcpy(bytes.get(), text.data(), text.size());
+    std::memset(bytes.get() + text.size(), 0, simdjson::SIMDJSON_PADDING);
+    return bytes.get();
+  }
+};
+
+std::string joined(const std::string& path, std::string_view name) {
+  std::string full = path;
+  if (!full.empty()) full += '.';
+  full += name;
+  return full;
+}
+
+Error wrong_type(const std::string& path, std::string_view name, const char* wanted) {
+  const std::string full = joined(path, name);
+  return fail(ErrorKind::invalid_request, full + " must be " + wanted, full);
+}
+
+// True when brackets outside strings nest deeper than kJsonDepthMax; looked at before anything recursive
+// runs.
+bool is_too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kJsonDepthMax) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Json> parse_object(std::string_view body) {
+  if (is_too_deep(body)) return fail(ErrorKind::invalid_request, "the body is nested too deeply");
+  Json json = Json::parse(body, nullptr, false);
+  if (json.is_discarded()) return fail(ErrorKind::invalid_request, "the body is not valid JSON");
+  if (!json.is_object()) return fail(ErrorKind::invalid_request, "the body must be a JSON object");
+  return json;
+}
+
+Result<Json> parse_arguments(std::string_view text, const std::string& param) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
+  if (!is_too_deep(text)) {
+    Json json = Json::parse(text, nullptr, false);
+    if (json.is_object()) return json;
+  }
+  return fail(ErrorKind::invalid_request, param + " must be the JSON text of an object", param);
+}
+
+const Json* find_member(const Json& object, std::string_view name) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found != object.end() && !found->is_null() ? &*found : nullptr;
+}
+
+Result<> read_string(const Json& object, std::string_view name, std::string& out, const std::string& path) {
+  const Json* member = find_member(object, name);
+  if (!member) return {};
+  if (!member->is_string()) return wrong_type(path, name, "a string");
+  out = member->get_ref<const std::string&>();
+  return {};
+}
+
+Result<> read_bool(const Json& object, std::string_view name, std::optional<bool>& out,
+                   const std::string& path) {
+  const Json* member = find_member(object, name);
+  if (!member) return {};
+  if (!member->is_boolean()) return wrong_type(path, name, "true or false");
+  out = member->get<bool>();
+  return {};
+}
+
+Result<> read_int(const Json& object, std::string_view name, std::optional<std::int64_t>& out,
+                  const std::string& path) {
+  const Json* member = find_member(object, name);
+  if (!member) return {};
+  if (member->is_number_integer()) {
+    if (member->is_number_unsigned() && member->get<std::uint64_t>() > std::uint64_t{INT64_MAX}) {
+      return wrong_type(path, name, "a smaller integer");
+    }
+    out = member->get<std::int64_t>();
+    return {};
+  }
+  if (member->is_number_float()) {
+    const double value = member->get<double>();
+    if (std::trunc(value) == value && std::abs(value) < 9e15) {
+      out = static_cast<std::int64_t>(value);
+      return {};
+    }
+  }
+  return wrong_type(path, name, "an integer");
+}
+
+Result<> read_number(const Json& object, std::string_view name, std::optional<double>& out,
+                     const std::string& path) {
+  const Json* member = find_member(object, name);
+  if (!member) return {};
+  if (!member->is_number()) return wrong_type(path, name, "a number");
+  out = member->get<double>();
+  return {};
+}
+
+std::string to_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<simdjson::dom::element> parse_event_json(std::string_view text) {
+  thread_local PaddedText padded;
+  thread_local simdjson::dom::parser parser;
+  if (parser.capacity() > PaddedText::kKeptMax) parser = simdjson::dom::parser();
+  simdjson::dom::element element;
+  const char* bytes = padded.hold(text);
+  if (parser.parse(bytes, text.size(), false).get(element)) {
+    return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
+  }
+  return element;
+}
+
+std::string_view string_at(const simdjson::dom::element& element, std::string_view name) {
+  std::string_view text;
+  if (element[name].get_string().get(text)) return {};
+  return text;
+}
+
+std::int64_t integer_at(const simdjson::dom::element& element, std::string_view name) {
+  simdjson::dom::element value;
+  if (element[name].get(value)) return 0;
+  std::int64_t integer = 0;
+  if (!value.get_int64().get(integer)) return integer;
+  double number = 0;
+  if (!value.get_double().get(number) && std::abs(number) < 9e15) return static_cast<std::int64_t>(number);
+  return 0;
+}
+
+}  // namespace switchyard

@@ -1,0 +1,52 @@
+#include "adapters/dialects/stream_scanner.h"
+
+namespace switchyard {
+
+Result<> FrameScanner::take(std::string_view frame, std::vector<std::string_view>& forward) {
+  const SseRecord record = parse_frame(frame, scratch_);
+  if (!record.has_data) return {};
+  const auto verdict = inspect(record);
+  if (!verdict) return verdict.error();
+  if (error_ || *verdict == Verdict::drop) return {};
+  const bool follows = !forward.empty() && forward.back().data() + forward.back().size() == frame.data();
+  if (follows) {
+    forward.back() = {forward.back().data(), forward.back().size() + frame.size()};
+  } else {
+    forward.push_back(frame);
+  }
+  return {};
+}
+
+Result<> FrameScanner::feed(std::span<const std::string_view> pieces,
+                            std::vector<std::string_view>& forward) {
+  joined_.clear();
+  for (std::string_view bytes : pieces) {
+    std::string_view frame;
+    while (!complete_ && !error_ && splitter_.next(bytes, frame)) {
+      if (splitter_.is_joined()) frame = joined_.emplace_back(splitter_.take_joined());
+      if (const auto taken = take(frame, forward); !taken) return taken;
+    }
+    if (splitter_.is_too_large())
+      return fail(ErrorKind::bad_reply, "the provider's stream has an event too large");
+  }
+  return {};
+}
+
+Result<> FrameScanner::finish(std::vector<std::string_view>& forward) {
+  joined_.clear();
+  std::string_view frame;
+  const bool in_frame = splitter_.finish(frame);
+  if (!complete_ && !frame.empty()) {
+    frame = joined_.emplace_back(splitter_.take_joined());
+    if (const auto taken = take(frame, forward); !taken) return taken;
+  }
+  if (complete_ || error_) return {};
+  const std::string_view terminator = missing_terminator();
+  if (in_frame || terminator.empty())
+    return fail(ErrorKind::bad_reply, "the provider's stream ended before its end");
+  complete_ = true;
+  forward.push_back(terminator);
+  return {};
+}
+
+}  // namespace switchyard
