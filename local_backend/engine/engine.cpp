@@ -10,9 +10,11 @@
 #include <condition_variable>
 #include <deque>
 #include <iterator>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -23,6 +25,8 @@ constexpr int kActiveMax = 8;  // Sequences that decode together; the others wai
 // Below this size a step takes less than a millisecond, and waking a second thread costs more than it saves.
 constexpr std::size_t kSerialBytesMax = 32U << 20;
 constexpr int kThreadsMax = 8;
+// A prompt is tokenized on its caller's thread, which serves others as well, at some 13 MB a second.
+constexpr std::size_t kCountedBytesMax = 1U << 20;
 
 // A loaded model: everything that requests share and only the engine's thread changes.
 struct Loaded {
@@ -61,7 +65,8 @@ class CpuEngine : public Engine {
   void run();
   bool admit();
   void step();
-  void end_all(Outcome::Reason reason);
+  int least_tokens(const GenerateRequest& request) const;
+  void end_all(Outcome::Reason reason, std::string_view message = {});
   void drop_ended();
 
   Loaded loaded_;
@@ -79,13 +84,26 @@ class CpuEngine : public Engine {
   std::thread thread_;              // Last: it uses all of the above.
 };
 
+// What a prompt has at least, if it is too large to count; else 0.
+int CpuEngine::least_tokens(const GenerateRequest& request) const {
+  std::size_t bytes = 0;
+  for (const ChatMessage& message : request.messages) bytes += message.content.size();
+  if (bytes <= kCountedBytesMax) return 0;
+  return static_cast<int>(
+      std::min<std::size_t>(bytes / loaded_.tokenizer->longest_bytes(), std::numeric_limits<int>::max()));
+}
+
 Engine::Submitted CpuEngine::submit(GenerateRequest request, std::shared_ptr<Sink> sink) {
-  std::vector<ChatTurn> turns;
-  for (const ChatMessage& message : request.messages) turns.push_back({message.role, message.content});
-  std::vector<int> prompt = loaded_.chat.render(turns, *loaded_.tokenizer);
   Submitted out;
-  out.prompt_tokens = static_cast<int>(prompt.size());
   out.context_tokens = context_tokens();
+  out.prompt_tokens = least_tokens(request);
+  std::vector<int> prompt;
+  if (out.prompt_tokens < out.context_tokens) {
+    std::vector<ChatTurn> turns;
+    for (const ChatMessage& message : request.messages) turns.push_back({message.role, message.content});
+    prompt = loaded_.chat.render(turns, *loaded_.tokenizer);
+    out.prompt_tokens = static_cast<int>(prompt.size());
+  }
   if (out.prompt_tokens >= out.context_tokens) {
     out.refusal = Refusal::prompt_too_long;
     return out;
@@ -124,7 +142,7 @@ void CpuEngine::run() {
       step();
     } catch (const std::bad_alloc&) {
       // What a step allocates grows with the sequences: give all of it back and go on serving.
-      end_all(Outcome::Reason::failed);
+      end_all(Outcome::Reason::failed, "not enough memory");
     }
     drop_ended();
   }
@@ -188,9 +206,9 @@ void CpuEngine::step() {
   }
 }
 
-void CpuEngine::end_all(Outcome::Reason reason) {
+void CpuEngine::end_all(Outcome::Reason reason, std::string_view message) {
   for (const auto& sequence : active_)
-    if (!sequence->is_ended()) sequence->end(reason);
+    if (!sequence->is_ended()) sequence->end(reason, message);
 }
 
 void CpuEngine::drop_ended() {
@@ -207,8 +225,8 @@ std::unique_ptr<Parallel> make_parallel(int threads, std::size_t model_bytes) {
   return std::make_unique<ThreadPool>(threads);
 }
 
-Result<std::unique_ptr<Engine>> load(std::span<const std::byte> bytes, MappedFile file,
-                                     const EngineOptions& options) {
+Result<std::unique_ptr<Engine>> load_mapped(std::span<const std::byte> bytes, MappedFile file,
+                                            const EngineOptions& options) {
   Loaded out;
   out.file = std::move(file);
   const auto gguf = parse_gguf(bytes);
@@ -227,7 +245,21 @@ Result<std::unique_ptr<Engine>> load(std::span<const std::byte> bytes, MappedFil
   out.tokenizer = std::move(*tokenizer);
   out.chat = std::move(*chat);
   out.model = std::move(*model);
+  drop_pages(bytes);  // The device has copies of the quantised weights, which are most of what was read.
   return std::unique_ptr<Engine>(new CpuEngine(std::move(out), options));
+}
+
+// `bytes` are a file's, mapped: what is short of memory or threads is an error too, since a running gateway
+// loads models when its configuration changes.
+Result<std::unique_ptr<Engine>> load(std::span<const std::byte> bytes, MappedFile file,
+                                     const EngineOptions& options) {
+  try {
+    return load_mapped(bytes, std::move(file), options);
+  } catch (const std::bad_alloc&) {
+    return fail("not enough memory for the model");
+  } catch (const std::system_error& error) {
+    return fail(std::string("no thread for the model: ") + error.what());
+  }
 }
 
 }  // namespace

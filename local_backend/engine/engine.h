@@ -40,7 +40,8 @@ struct Outcome {
   int output_tokens = 0;
 };
 
-// Receives one request's output, on the engine's thread; must not block. After on_end nothing more comes.
+// Receives one request's output, on the engine's thread; must not block, nor destroy the engine. It may
+// submit and cancel. After on_end nothing more comes, and the engine lets go of it.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -50,7 +51,7 @@ class Sink {
 };
 
 struct EngineOptions {
-  int threads = 0;     // Compute threads; 0: one a core, at most 8.
+  int threads = 0;     // Compute threads; 0: one for a small model, else one a core, at most 8.
   int queue_max = 64;  // Requests that may wait; one more is refused.
 };
 
@@ -59,7 +60,8 @@ struct EngineStats {
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;
 };
 
-// One loaded model with its own threads. Thread-safe.
+// One loaded model with its own threads, which sleep while there is nothing to do. Thread-safe. Its
+// destructor ends every request with Outcome::cancelled; no other call may still be on its way then.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -68,13 +70,16 @@ class Engine {
 
   struct Submitted {
     Refusal refusal = Refusal::none;
-    std::uint64_t id = 0;                       // For cancel(); 0 when refused.
-    int prompt_tokens = 0, context_tokens = 0;  // For the message when the prompt is too long.
+    std::uint64_t id = 0;  // For cancel(); 0 when refused.
+    // For the message when the prompt is too long. Of a prompt of more than 1 MiB that cannot fit whatever
+    // its tokens are, they are not counted: prompt_tokens is then the least that it may have.
+    int prompt_tokens = 0, context_tokens = 0;
   };
 
   // Queues the request. `sink` is shared because a cancelled request's last event may still be on its way.
   virtual Submitted submit(GenerateRequest request, std::shared_ptr<Sink> sink) = 0;
-  // The request ends before its next token, with Outcome::cancelled. Unknown ids are ignored.
+  // The request ends with Outcome::cancelled, after the pass of the model that runs: at most one more token
+  // comes. Unknown ids, also those of requests that are over, are ignored.
   virtual void cancel(std::uint64_t id) = 0;
   virtual EngineStats stats() const = 0;
   virtual int context_tokens() const = 0;

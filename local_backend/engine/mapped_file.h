@@ -24,4 +24,7 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+// Gives back the memory of a file mapping's whole pages; a later read brings them in again from the file.
+void drop_pages(std::span<const std::byte> mapped);
+
 }  // namespace switchyard::local

@@ -36,7 +36,7 @@ void Sequence::send(std::string text) {
   if (!out.empty()) sink_->on_text(out);
 }
 
-void Sequence::end(Outcome::Reason reason) {
+void Sequence::end(Outcome::Reason reason, std::string_view message) {
   if (!stop_.stopped()) {
     send(utf8_.finish());
     if (stop_.stopped())
@@ -49,6 +49,7 @@ void Sequence::end(Outcome::Reason reason) {
   Outcome outcome;
   outcome.reason = reason;
   outcome.stop_string = stop_.stopped().value_or("");
+  outcome.message = message;
   outcome.input_tokens = prompt_tokens_;
   outcome.output_tokens = output_tokens_;
   sink_->on_end(outcome);

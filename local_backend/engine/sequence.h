@@ -12,6 +12,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace switchyard::local {
@@ -43,8 +45,9 @@ class Sequence {
   void feed(int count, const LlamaConfig& config, std::vector<LlamaRow>& rows);
   // Samples from the logits after the last pending token, sends text, and ends when the answer does.
   void advance(std::span<const float> logits, const Tokenizer& tokenizer, int context);
-  // Ends now: sends what is held back, unless the reason is a stop string, and the outcome.
-  void end(Outcome::Reason reason);
+  // Ends now: sends what is held back, unless the reason is a stop string, and the outcome. `message` says
+  // why it failed.
+  void end(Outcome::Reason reason, std::string_view message = {});
 
  private:
   void send(std::string text);

@@ -5,10 +5,19 @@ namespace switchyard::local {
 // std::atomic::wait of libstdc++ tries a few times, yields, and then sleeps in the kernel.
 
 ThreadPool::ThreadPool(int width) : width_(width) {
-  for (int i = 1; i < width; ++i) threads_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < width; ++i) threads_.emplace_back([this, i] { work(i); });
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  stop();
+}
+
+void ThreadPool::stop() {
   part_ = nullptr;
   job_.fetch_add(1, std::memory_order_release);
   job_.notify_all();

@@ -12,6 +12,7 @@ namespace switchyard::local {
 // microseconds only, then sleeps: the gateway's workers share the cores.
 class ThreadPool : public Parallel {
  public:
+  // Throws std::system_error when the system has no more threads.
   explicit ThreadPool(int width);
   ~ThreadPool() override;
   ThreadPool(const ThreadPool&) = delete;
@@ -24,6 +25,7 @@ class ThreadPool : public Parallel {
 
  private:
   void work(int index);
+  void stop();
 
   const int width_;
   Part part_ = nullptr;  // Null tells the threads to end. Written before `job_` is raised, read after.

@@ -100,6 +100,7 @@ Result<void> Tokenizer::read_tokens(const Gguf& file) {
     if (control) special_.emplace(token, id);
     // A user-defined token is spelled as plain text: what cannot be unspelled is taken as it stands.
     bytes_.push_back(control ? std::string() : spelled(token).value_or(std::string(token)));
+    longest_bytes_ = std::max(longest_bytes_, bytes_.back().size());
     if (!control) id_of_.emplace(token, id);
   }
   ends_.assign(bytes_.size(), false);

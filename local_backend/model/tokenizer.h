@@ -35,6 +35,9 @@ class Tokenizer {
 
   int size() const { return static_cast<int>(bytes_.size()); }
 
+  // Of all tokens, at least 1: a text of n bytes has n / longest_bytes() tokens or more.
+  std::size_t longest_bytes() const { return longest_bytes_; }
+
   // Set when every prompt starts with this token.
   std::optional<int> bos() const { return bos_; }
 
@@ -54,6 +57,7 @@ class Tokenizer {
 
   std::unique_ptr<PreTokenizer> pre_;
   std::vector<std::string> bytes_;
+  std::size_t longest_bytes_ = 1;
   std::vector<bool> ends_;
   std::unordered_map<std::string, int> special_;
   std::unordered_map<std::string, int> id_of_;       // By the file's spelling; emptied once loaded.

@@ -150,7 +150,8 @@ void quantise(const float* x, int k, std::int8_t* q, float* scale, std::int32_t*
     scale[b] = peak / 127.0F;
     __m256i total = _mm256_setzero_si256(), whole[4];
     for (int i = 0; i < 4; ++i) {
-      whole[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
+      // What is no number becomes the smallest int: the limit keeps the sum of even those in range.
+      whole[i] = _mm256_max_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse)), _mm256_set1_epi32(-128));
       total = _mm256_add_epi32(total, whole[i]);
     }
     alignas(32) std::int32_t parts[8];

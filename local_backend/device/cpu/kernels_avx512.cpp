@@ -146,8 +146,10 @@ void quantise(const float* x, int k, std::int8_t* q, float* scale, std::int32_t*
     const float peak = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
     const __m512 inverse = _mm512_set1_ps(peak > kPeakMin ? 127.0F / peak : 0.0F);
     scale[b] = peak / 127.0F;
-    const __m512i a = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
-    const __m512i c = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+    // What is no number becomes the smallest int: the limit keeps the sum of even those in range.
+    const __m512i least = _mm512_set1_epi32(-128);
+    const __m512i a = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(low, inverse)), least);
+    const __m512i c = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(high, inverse)), least);
     sum[b] = _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtsepi32_epi8(a));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q) + 1, _mm512_cvtsepi32_epi8(c));
