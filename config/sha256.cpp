@@ -1,14 +1,41 @@
 #include "config/sha256.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <charconv>
+#include <memory>
+#include <stdexcept>
 
 namespace switchyard::config {
 
+namespace {
+
+struct Context {
+  Context() : algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr)), state(EVP_MD_CTX_new()) {}
+
+  ~Context() {
+    EVP_MD_CTX_free(state);
+    EVP_MD_free(algorithm);
+  }
+
+  Context(const Context&) = delete;
+
+  EVP_MD* algorithm;
+  EVP_MD_CTX* state;
+};
+
+}  // namespace
+
 Digest sha256(std::string_view bytes) {
+  // Each request of a gateway with keys comes here; the one-shot SHA256() looks the algorithm up under a lock
+  // every time.
+  thread_local Context context;
   Digest digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  if (EVP_DigestInit_ex2(context.state, context.algorithm, nullptr) != 1 ||
+      EVP_DigestUpdate(context.state, bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(context.state, digest.data(), nullptr) != 1) {
+    throw std::runtime_error("OpenSSL has no SHA-256");
+  }
   return digest;
 }
 

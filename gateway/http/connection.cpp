@@ -1,11 +1,11 @@
 #include "gateway/http/connection.h"
 
-#include <sys/socket.h>
+#include "gateway/http/request_parser.h"
 
 #include <boost/asio/error.hpp>
-#include <optional>
+#include <sys/socket.h>
 
-#include "gateway/http/request_parser.h"
+#include <optional>
 
 namespace switchyard::http {
 
@@ -20,24 +20,26 @@ class Connection final : public Drainable {
     server_.open.push_front(this);
     position_ = server_.open.begin();
     ++server_.connections;
+    server_.connections_of_all.fetch_add(1, std::memory_order_relaxed);
   }
 
   ~Connection() override {
     server_.open.erase(position_);
     --server_.connections;
+    server_.connections_of_all.fetch_sub(1, std::memory_order_relaxed);
   }
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void on_drain() override {
-    if (is_idle_) deadline_.arm_in(Server::kDrainIdle);
+    if (state_ == State::idle) deadline_.arm_in(Server::kDrainIdle);
   }
 
   io::Task<void> run() {
-    if (server_.tls) {
+    if (const auto tls = server_.tls) {  // Kept: a reload may replace it meanwhile.
       deadline_.arm_in(server_.limits.request_read);
-      const auto error = co_await socket_.handshake_server(*server_.tls);
+      const auto error = co_await socket_.handshake_server(*tls);
       if (error) co_return;
     }
     while (co_await serve_one()) {
@@ -48,35 +50,45 @@ class Connection final : public Drainable {
  private:
   static void expired(void* self) {
     auto& connection = *static_cast<Connection*>(self);
-    if (connection.is_idle_ && connection.server_.draining && !connection.socket_.peer_has_closed() &&
-        connection.has_unread()) {
+    if (connection.state_ == State::idle && connection.socket_.peek() == io::Socket::Peer::speaking) {
       return;  // A request arrived in the last moment: it is served.
     }
     connection.timed_out_ = true;
-    if (!connection.is_idle_ && !connection.answered_) {
-      connection.socket_.try_write("HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    if (connection.state_ == State::reading) {
+      connection.socket_.try_write(
+          "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     }
     connection.socket_.close();
-  }
-
-  bool has_unread() {
-    char byte;
-    return ::recv(socket_.tcp().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
   }
 
   // Waits for the first byte of the next request. False: the connection is over.
   io::Task<bool> wait_for_request() {
     if (!leftover_.empty()) co_return true;
-    is_idle_ = true;
+    state_ = State::idle;
     deadline_.arm_in(server_.draining ? Server::kDrainIdle : server_.limits.idle);
     const auto error = co_await socket_.wait_readable();
-    is_idle_ = false;
     co_return !error;
   }
 
-  // Reads more of the request behind `held` bytes of the block. False: the connection is over.
-  io::Task<bool> read_more(std::span<char> block, std::size_t& held) {
-    const auto io = co_await socket_.read_some(block.subspan(held));
+  // Reads more of the request behind `held` bytes of the block, which goes back to its pool while a slow
+  // client has nothing to give. False: the connection is over.
+  io::Task<bool> read_more(io::BlockPool::Block& block, std::size_t& held) {
+    // A body's first bytes that come along are copied to their place: no more of them than a head is likely
+    // to leave room for. The rest goes there straight from the kernel.
+    const auto room = [&] {
+      const auto free = block.span().subspan(held);
+      return free.first(std::min(free.size(), kReadAtOnce));
+    };
+    auto io = socket_.try_read(room());
+    if (io.error == asio::error::would_block || io.error == asio::error::try_again) {
+      const std::string kept(block.span().data(), held);
+      block.release();
+      const auto error = co_await socket_.wait_readable();
+      if (error) co_return false;
+      block = server_.blocks.take();
+      std::copy(kept.begin(), kept.end(), block.span().begin());
+      io = co_await socket_.read_some(room());
+    }
     held += io.bytes;
     co_return !io.error;
   }
@@ -85,13 +97,13 @@ class Connection final : public Drainable {
 
   io::Task<Read> read_request(Request& request, RequestParser& parser) {
     auto block = server_.blocks.take();
-    const auto bytes = block.span();
-    std::size_t held = std::min(leftover_.size(), bytes.size());
-    std::copy_n(leftover_.data(), held, bytes.data());
+    std::size_t held = std::min(leftover_.size(), block.span().size());
+    std::copy_n(leftover_.data(), held, block.span().data());
     leftover_.clear();
     bool continued = false;
     for (bool must_read = held == 0;; must_read = true) {
-      if (must_read && !co_await read_more(bytes, held)) co_return Read::closed;
+      if (must_read && !co_await read_more(block, held)) co_return Read::closed;
+      const auto bytes = block.span();
       const std::size_t used = parser.feed({bytes.data(), held});
       if (parser.refused()) co_return Read::refused;
       held -= used;
@@ -100,26 +112,31 @@ class Connection final : public Drainable {
       if (parser.is_done()) break;
       if (parser.is_head_done() && parser.expects_continue() && !continued && held == 0) {
         continued = true;
-        socket_.try_write("HTTP/1.1 100 Continue\r\n\r\n");
+        socket_.try_write(kContinue);
       }
       if (held == bytes.size()) co_return Read::refused;  // A head or chunk line that fills the whole block.
     }
-    if (!co_await read_counted_body(request, parser, {bytes.data(), held}, continued)) co_return Read::closed;
-    co_return Read::request;
+    const std::string_view rest(block.span().data(), held);
+    const std::size_t mine = std::min<std::uint64_t>(held, parser.body_bytes_left());
+    begin_body(request, parser, rest.substr(0, mine));
+    leftover_ = rest.substr(mine);
+    block.release();
+    co_return co_await read_counted_body(request, parser) ? Read::request : Read::closed;
   }
 
-  // The body with a Content-Length goes from the kernel straight to its place. `held`: what came with the head.
-  io::Task<bool> read_counted_body(Request& request, RequestParser& parser, std::string_view held, bool continued) {
-    const std::size_t mine = std::min<std::uint64_t>(held.size(), parser.body_bytes_left());
+  // Takes over what of a body with a Content-Length came with the head.
+  void begin_body(Request& request, RequestParser& parser, std::string_view came_along) {
+    const auto left = parser.body_bytes_left();
+    if (left == 0) return;
+    // No more than a client has sent is ever allocated for it ahead, beyond this much.
+    request.body_buffer().spare(std::min<std::uint64_t>(left, 256u << 10) + kBodySpare);
+    request.body_buffer().append(came_along);
+    if (parser.expects_continue() && came_along.empty()) socket_.try_write(kContinue);
+  }
+
+  // The body with a Content-Length goes from the kernel straight to its place.
+  io::Task<bool> read_counted_body(Request& request, RequestParser& parser) {
     auto& body = request.body_buffer();
-    const auto left_at_first = parser.body_bytes_left();
-    if (left_at_first > 0) {
-      // No more than a client has sent is ever allocated for it ahead, beyond this much.
-      body.spare(std::min<std::uint64_t>(left_at_first, 256u << 10) + kBodySpare);
-      body.append(held.substr(0, mine));
-      if (parser.expects_continue() && !continued && mine == 0) socket_.try_write("HTTP/1.1 100 Continue\r\n\r\n");
-    }
-    leftover_ = held.substr(mine);
     while (const auto left = parser.body_bytes_left()) {
       const auto room = body.spare(std::min<std::uint64_t>(left, 64u << 10));
       const auto io = co_await socket_.read_some(room.first(std::min<std::uint64_t>(left, room.size())));
@@ -132,17 +149,18 @@ class Connection final : public Drainable {
   // One request and its reply. False: the connection is over.
   io::Task<bool> serve_one() {
     if (!co_await wait_for_request()) co_return false;
-    answered_ = false;
+    state_ = State::reading;
     deadline_.arm_in(server_.limits.request_read);
     Request request;
-    auto parser = std::make_unique<RequestParser>(request, static_cast<std::uint32_t>(server_.limits.header_bytes),
-                                                  server_.limits.body_bytes);
+    auto parser = std::make_unique<RequestParser>(
+        request, static_cast<std::uint32_t>(server_.limits.header_bytes), server_.limits.body_bytes);
     const Read read = co_await read_request(request, *parser);
     if (read == Read::closed || timed_out_) co_return false;
-    answered_ = true;
+    state_ = State::answering;
     deadline_.disarm();
     if (read == Read::refused) {
-      const auto refusal = parser->refused().value_or(RequestParser::Refusal{431, "the request head is too large"});
+      const auto refusal =
+          parser->refused().value_or(RequestParser::Refusal{431, "the request head is too large"});
       parser.reset();
       co_await refuse(request, refusal.status, refusal.message);
       co_return false;
@@ -191,14 +209,19 @@ class Connection final : public Drainable {
     socket_.close();
   }
 
+  enum class State { opening, idle, reading, answering };
+
+  static constexpr std::size_t kReadAtOnce = 16u << 10;
   static constexpr std::size_t kBodySpare = 64;  // What the JSON reader may read past a body's end.
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
   Server& server_;
   io::Socket socket_;
   io::Deadline deadline_;
   std::list<Drainable*>::iterator position_;
   std::string leftover_;  // The start of a pipelined request.
-  bool is_idle_ = false, timed_out_ = false, answered_ = false;
+  State state_ = State::opening;
+  bool timed_out_ = false;
 };
 
 }  // namespace

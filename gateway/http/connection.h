@@ -1,11 +1,13 @@
 #pragma once
 
-#include <list>
-#include <memory>
-
 #include "config/config.h"
 #include "gateway/http/exchange.h"
 #include "gateway/io/buffers.h"
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
 
 namespace switchyard::http {
 
@@ -18,18 +20,17 @@ class Drainable {
 
 // What the connections of one event loop share. Outlives them all.
 struct Server {
-  Server(boost::asio::io_context& context, Handler& handler) : deadlines(context), handler(handler) {}
-
-  io::Deadlines deadlines;
-  io::BlockPool blocks;
+  io::Deadlines& deadlines;
+  io::BlockPool& blocks;
   Handler& handler;
-  config::Limits limits;
-  io::SslContextPtr tls;     // Null: plain HTTP.
-  std::list<Drainable*> open;
+  std::atomic<int>& connections_of_all;  // Of every event loop that serves the same address.
+  config::Limits limits = {};
+  io::SslContextPtr tls = nullptr;  // Null: plain HTTP.
+  std::list<Drainable*> open = {};
   int connections = 0;
-  bool draining = false;     // Each reply closes its connection, idle ones close after kDrainIdle.
+  bool draining = false;  // Each reply closes its connection, idle ones close after kDrainIdle.
   // Called for an exception that escaped a handler: a bug.
-  void (*on_bug)(const char* what) = nullptr;
+  std::function<void(const char* what)> on_bug = nullptr;
 
   static constexpr std::chrono::milliseconds kDrainIdle{1000};
 

@@ -30,39 +30,64 @@ constexpr std::string_view kCommentChunk = "b\r\n: waiting\n\n\r\n";
 
 std::string_view reason_phrase(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 402: return "Payment Required";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 417: return "Expectation Failed";
-    case 422: return "Unprocessable Content";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    case 529: return "Overloaded";
-    default: return "Unknown";
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 417:
+      return "Expectation Failed";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    case 529:
+      return "Overloaded";
+    default:
+      return "Unknown";
   }
 }
 
 Exchange::Exchange(io::Socket& socket, io::Deadlines& deadlines, Request& request, bool close_after)
     : socket_(socket),
       request_(request),
-      heartbeat_(deadlines, &Exchange::heartbeat, this),
+      timer_(deadlines, &Exchange::timer, this),
       must_close_(close_after || !request.keep_alive()) {}
 
-Exchange::~Exchange() { socket_.clear_watch(); }
+Exchange::~Exchange() {
+  socket_.clear_watch();
+}
 
 void Exchange::append_head(std::string& head, int status, std::string_view fields) const {
   head += "HTTP/1.1 ";
@@ -96,7 +121,7 @@ io::Task<bool> Exchange::send(std::span<const std::string_view> pieces) {
     co_return false;
   }
   for (const std::string_view piece : pieces) bytes_out_ += piece.size();
-  if (streaming_ && heartbeat_.is_armed()) heartbeat_.arm_in(kHeartbeat);
+  if (streaming_ && timer_.is_armed()) timer_.arm_in(kHeartbeat);
   co_return true;
 }
 
@@ -120,7 +145,10 @@ io::Task<bool> Exchange::reply(int status, std::string_view content_type, std::s
   head += "\r\n";
   const bool send_body = request_.method() != "HEAD" && status != 204;
   const std::array<std::string_view, 2> pieces{head, send_body ? body : std::string_view()};
-  co_return co_await send(pieces);
+  timer_.arm_in(kReplyTaken);
+  const bool sent = co_await send(pieces);
+  timer_.disarm();
+  co_return sent;
 }
 
 void Exchange::begin_stream(std::string_view fields) {
@@ -131,7 +159,9 @@ void Exchange::begin_stream(std::string_view fields) {
   std::string head;
   head.reserve(512);
   append_head(head, 200, fields);
-  head += "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n";
+  head +=
+      "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: "
+      "no\r\n";
   if (!request_.is_http_1_0()) head += "transfer-encoding: chunked\r\n";
   head += "\r\n";
   unsent_ = std::move(head);
@@ -166,9 +196,8 @@ io::Task<bool> Exchange::write(std::span<const std::string_view> pieces) {
 }
 
 io::Task<bool> Exchange::end_stream() {
-  heartbeat_.disarm();
-  if (request_.is_http_1_0()) co_return !gone_;
-  const std::array<std::string_view, 1> last{"0\r\n\r\n"};
+  timer_.disarm();
+  const std::array<std::string_view, 1> last{request_.is_http_1_0() ? "" : "0\r\n\r\n"};
   co_return co_await send(last);
 }
 
@@ -185,7 +214,14 @@ void Exchange::clear_on_gone() {
 
 void Exchange::readable(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
-  if (!exchange.socket_.peer_has_closed()) return;  // The next request is there already: it waits for its turn.
+  switch (exchange.socket_.peek()) {
+    case io::Socket::Peer::silent:  // Not the client itself spoke but its TLS.
+      return exchange.socket_.watch(&Exchange::readable, self);
+    case io::Socket::Peer::speaking:
+      return;  // The next request is there already: it waits for its turn.
+    case io::Socket::Peer::closed:
+      break;
+  }
   exchange.abandon();
   if (auto* callback = std::exchange(exchange.gone_callback_, nullptr)) callback(exchange.gone_context_);
 }
@@ -195,11 +231,14 @@ void Exchange::abandon() {
   socket_.close();
 }
 
-void Exchange::start_heartbeat() { heartbeat_.arm_in(kHeartbeat); }
+void Exchange::start_heartbeat() {
+  timer_.arm_in(kHeartbeat);
+}
 
-void Exchange::heartbeat(void* self) {
+void Exchange::timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
-  exchange.heartbeat_.arm_in(kHeartbeat);
+  if (!exchange.streaming_) return exchange.abandon();
+  exchange.timer_.arm_in(kHeartbeat);
   exchange.send_comment();
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <span>
-#include <string>
-#include <string_view>
-
 #include "gateway/http/request.h"
 #include "gateway/io/deadline.h"
 #include "gateway/io/socket.h"
 #include "gateway/io/task.h"
+
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace switchyard::http {
 
@@ -17,6 +17,8 @@ class Exchange {
  public:
   // How long a stream may be silent before it carries a comment, so that nothing on the way cuts it.
   static constexpr std::chrono::seconds kHeartbeat{15};
+  // How long a client may take to read a whole reply before it is given up.
+  static constexpr std::chrono::minutes kReplyTaken{5};
 
   Exchange(io::Socket& socket, io::Deadlines& deadlines, Request& request, bool close_after);
   ~Exchange();
@@ -26,7 +28,8 @@ class Exchange {
   Request& request() { return request_; }
 
   // A whole reply. `fields`: further header lines, each ended by CRLF.
-  io::Task<bool> reply(int status, std::string_view content_type, std::string_view fields, std::string_view body);
+  io::Task<bool> reply(int status, std::string_view content_type, std::string_view fields,
+                       std::string_view body);
 
   // The head of a server-sent event stream; it goes out with the first frame or comment.
   void begin_stream(std::string_view fields);
@@ -34,6 +37,7 @@ class Exchange {
   io::Task<bool> write(std::span<const std::string_view> pieces);
   // The proper end of the stream. A stream that broke ends without it: break_stream().
   io::Task<bool> end_stream();
+
   void break_stream() { must_close_ = true; }
 
   // Calls `callback(context)` once when the client leaves while its reply is being made.
@@ -43,14 +47,21 @@ class Exchange {
   void start_heartbeat();
   // Sends one now, if the kernel takes it.
   void send_comment();
+
   bool is_writing() const { return writing_; }
 
   bool is_gone() const { return gone_; }
+
   bool has_replied() const { return replied_; }
+
   bool is_streaming() const { return streaming_; }
+
   int status() const { return status_; }
+
   std::uint64_t bytes_out() const { return bytes_out_; }
+
   bool must_close() const { return must_close_ || gone_; }
+
   // Ends the connection under a reply that waits for the client to read.
   void abandon();
 
@@ -58,11 +69,11 @@ class Exchange {
   void append_head(std::string& head, int status, std::string_view fields) const;
   io::Task<bool> send(std::span<const std::string_view> pieces);
   static void readable(void* self);
-  static void heartbeat(void* self);
+  static void timer(void* self);
 
   io::Socket& socket_;
   Request& request_;
-  io::Deadline heartbeat_;
+  io::Deadline timer_;  // The next comment of a stream; the end of patience for a whole reply.
   void (*gone_callback_)(void*) = nullptr;
   void* gone_context_ = nullptr;
   std::string unsent_;  // The rest of a comment that the kernel took only in part.

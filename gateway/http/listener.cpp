@@ -8,7 +8,14 @@ namespace switchyard::http {
 
 namespace asio = boost::asio;
 
-Listener::Listener(asio::io_context& context, Server& server, const io::Tcp::endpoint& endpoint, bool share_port)
+namespace {
+
+constexpr int kBacklog = 4096;
+
+}  // namespace
+
+Listener::Listener(asio::io_context& context, Server& server, const io::Tcp::endpoint& endpoint,
+                   bool share_port)
     : context_(context),
       server_(server),
       acceptor_(context),
@@ -21,7 +28,7 @@ Listener::Listener(asio::io_context& context, Server& server, const io::Tcp::end
     ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   }
   acceptor_.bind(endpoint);
-  acceptor_.listen(4096);
+  acceptor_.listen(kBacklog);
   acceptor_.non_blocking(true);
 }
 
@@ -43,12 +50,13 @@ bool Listener::accept_one() {
   boost::system::error_code error;
   io::Tcp::socket socket = acceptor_.accept(context_, error);
   if (error == asio::error::would_block || error == asio::error::try_again) return false;
-  if (error.value() == EMFILE || error.value() == ENFILE || error.value() == ENOBUFS || error.value() == ENOMEM) {
+  if (error.value() == EMFILE || error.value() == ENFILE || error.value() == ENOBUFS ||
+      error.value() == ENOMEM) {
     out_of_descriptors();
     return false;
   }
   if (error) return true;  // That connection broke before it was taken in.
-  if (server_.connections >= server_.limits.connections) {
+  if (server_.connections_of_all.load(std::memory_order_relaxed) >= server_.limits.connections) {
     turn_away(std::move(socket));
     return true;
   }
@@ -73,7 +81,8 @@ void Listener::out_of_descriptors() {
 
 void Listener::drain() {
   if (!acceptor_.is_open()) return;
-  while (accept_one()) {
+  // Bounded, so that a flood cannot keep the listener open.
+  for (int i = 0; i < 2 * kBacklog && accept_one(); ++i) {
   }
   pause_.cancel();
   boost::system::error_code ignored;

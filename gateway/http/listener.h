@@ -1,23 +1,27 @@
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
-#include <memory>
-
 #include "gateway/http/connection.h"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
 
 namespace switchyard::http {
 
-// One event loop's listening socket; every worker has its own on the same address (SO_REUSEPORT). A reload never
-// closes it. When descriptors run out, accepting pauses and one spare descriptor answers 503.
+// One event loop's listening socket; every worker has its own on the same address (SO_REUSEPORT). A reload
+// never closes it. When descriptors run out, accepting pauses and one spare descriptor answers 503.
 class Listener {
  public:
   // Binds at once; throws boost::system::system_error when the address cannot be had.
-  Listener(boost::asio::io_context& context, Server& server, const io::Tcp::endpoint& endpoint, bool share_port);
+  Listener(boost::asio::io_context& context, Server& server, const io::Tcp::endpoint& endpoint,
+           bool share_port);
   ~Listener();
 
   void start() { wait(); }
+
   // Takes in every connection that waits in the kernel's queue, then closes.
   void drain();
+
   io::Tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
  private:

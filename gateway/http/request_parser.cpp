@@ -1,7 +1,8 @@
 #include "gateway/http/request_parser.h"
 
-#include <algorithm>
 #include <boost/beast/http/error.hpp>
+
+#include <algorithm>
 #include <cctype>
 
 namespace switchyard::http {
@@ -10,7 +11,9 @@ namespace beast_http = boost::beast::http;
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
@@ -23,7 +26,8 @@ bool is_host(std::string_view value) {
     const auto end = value.find(']');
     if (end == std::string_view::npos || end < 3) return false;
     const auto literal = value.substr(1, end - 1);
-    if (!std::ranges::all_of(literal, [](unsigned char c) { return std::isxdigit(c) || c == ':' || c == '.'; })) {
+    if (!std::ranges::all_of(literal,
+                             [](unsigned char c) { return std::isxdigit(c) || c == ':' || c == '.'; })) {
       return false;
     }
     value.remove_prefix(end + 1);
@@ -40,6 +44,17 @@ bool is_host(std::string_view value) {
   }
   value.remove_prefix(1);
   return value.size() <= 5 && std::ranges::all_of(value, [](unsigned char c) { return std::isdigit(c); });
+}
+
+// True for a request line that is well-formed but for its version: "GET / HTTP/2.0".
+bool names_version(std::string_view bytes) {
+  const std::string_view line = bytes.substr(0, bytes.find("\r\n"));
+  const auto last_space = line.rfind(' ');
+  if (last_space == std::string_view::npos || std::ranges::count(line, ' ') != 2) return false;
+  const std::string_view version = line.substr(last_space + 1);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' &&
+         is_digit(version[7]);
 }
 
 }  // namespace
@@ -64,7 +79,8 @@ Request::Slice Request::keep(std::string_view text) {
 RequestParser::RequestParser(Request& request, std::uint32_t header_bytes_max, std::uint64_t body_bytes_max)
     : request_(request), header_bytes_max_(header_bytes_max), body_bytes_max_(body_bytes_max) {
   header_limit(header_bytes_max);
-  body_limit(boost::none);  // Content-Length is checked in the head, chunks as they come: each with its own answer.
+  body_limit(
+      boost::none);  // Content-Length is checked in the head, chunks as they come: each with its own answer.
   eager(false);
   request_.text_.reserve(1024);
   request_.fields_.reserve(24);
@@ -89,13 +105,16 @@ std::size_t RequestParser::feed(std::string_view bytes) {
   }
   while (used < bytes.size() && !is_done()) {
     if (is_header_done() && !is_chunked_) break;
+    // Beast asserts that a last chunk comes in one piece when it is the only one.
+    const bool may_be_last = is_header_done() && chunk_left_ == 0 && bytes[used] == '0';
+    if (may_be_last && bytes.size() - used < std::string_view("0\r\n\r\n").size()) break;
     error_code error;
     used += put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), error);
     if (error == beast_http::error::need_more) break;
     if (error && !refused_) {
       if (error == beast_http::error::header_limit || error == beast_http::error::buffer_overflow) {
         refused_ = Refusal{431, "the request head is too large"};
-      } else if (error == beast_http::error::bad_version) {
+      } else if (error == beast_http::error::bad_version && names_version(bytes.substr(used))) {
         refused_ = Refusal{505, "only HTTP/1.1 and HTTP/1.0 are served"};
       } else {
         refused_ = Refusal{400, "malformed HTTP request"};
@@ -143,14 +162,22 @@ void RequestParser::on_request_impl(beast_http::verb, string_view method, string
   if (!set_target(target)) return refuse(400, "malformed request target", error);
 }
 
+// A value that was put together of several lines lies in memory of Beast; one whose first line was empty lies
+// in the input, but behind a line's end.
+bool RequestParser::is_folded(string_view name, string_view value) const {
+  const char* const end = input_.data() + input_.size();
+  if (value.data() < input_.data() || value.data() > end) return !value.empty();
+  const char* const name_end = name.data() + name.size();
+  return name_end < value.data() && std::find(name_end, value.data(), '\n') != value.data();
+}
+
 void RequestParser::on_field_impl(field name, string_view name_text, string_view value, error_code& error) {
   if (is_header_done()) return refuse(400, "trailer fields are not accepted", error);
   const std::string_view text(value.data(), value.size());
-  if (!text.empty() && (text.data() < input_.data() || text.data() >= input_.data() + input_.size())) {
-    return refuse(400, "folded header lines are not accepted", error);
-  }
+  if (is_folded(name_text, value)) return refuse(400, "folded header lines are not accepted", error);
   const auto key = request_.keep(std::string_view(name_text.data(), name_text.size()));
-  std::transform(request_.text_.begin() + key.begin, request_.text_.end(), request_.text_.begin() + key.begin, lower);
+  std::transform(request_.text_.begin() + key.begin, request_.text_.end(), request_.text_.begin() + key.begin,
+                 lower);
   request_.fields_.emplace_back(key, request_.keep(text));
   // Beast's limit is on the part that it has not yet taken in: a head that drips in field by field passes it.
   if (request_.text_.size() > header_bytes_max_) return refuse(431, "the request head is too large", error);
@@ -160,10 +187,16 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
     if (!is_host(text)) return refuse(400, "malformed Host field", error);
   } else if (name == field::transfer_encoding) {
     ++transfer_encodings_;
-    if (!equals_ignoring_case(text, "chunked")) return refuse(501, "only the chunked transfer coding is served", error);
+    if (!equals_ignoring_case(text, "chunked"))
+      return refuse(501, "only the chunked transfer coding is served", error);
   } else if (name == field::expect) {
     if (!equals_ignoring_case(text, "100-continue")) return refuse(417, "unknown expectation", error);
-    expects_continue_ = true;
+    expects_continue_ = !request_.http_1_0_;  // RFC 9110 10.1.1: such a client would not know the answer.
+  } else if (name == field::content_length) {
+    // Beast takes the same number several times over, in one field or in more.
+    if (++lengths_ > 1 || text.find(',') != std::string_view::npos) {
+      return refuse(400, "more than one Content-Length", error);
+    }
   }
 }
 
@@ -195,9 +228,11 @@ void RequestParser::on_chunk_header_impl(std::uint64_t size, string_view extensi
   if (size > body_bytes_max_ - std::min<std::uint64_t>(request_.body_.size(), body_bytes_max_)) {
     return refuse(413, "the request body is too large", error);
   }
+  chunk_left_ = size;
 }
 
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view body, error_code&) {
+  chunk_left_ -= body.size();
   request_.body_.append(std::string_view(body.data(), body.size()));
   return body.size();
 }

@@ -15,6 +15,7 @@ namespace switchyard::io {
 class ByteBuffer {
  public:
   ByteBuffer() = default;
+
   ByteBuffer(ByteBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
@@ -30,8 +31,11 @@ class ByteBuffer {
   ~ByteBuffer() { std::free(data_); }
 
   char* data() { return data_; }
+
   std::size_t size() const { return size_; }
+
   std::size_t capacity() const { return capacity_; }
+
   std::string_view view() const { return {data_, size_}; }
 
   // Room for at least `bytes` more behind the end; throws std::bad_alloc.
@@ -76,7 +80,9 @@ class BlockPool {
   class Block {
    public:
     Block() = default;
+
     Block(BlockPool& pool, std::unique_ptr<char[]> bytes) : pool_(&pool), bytes_(std::move(bytes)) {}
+
     Block(Block&&) = default;
 
     Block& operator=(Block&& other) noexcept {
@@ -94,6 +100,7 @@ class BlockPool {
     }
 
     explicit operator bool() const { return bytes_ != nullptr; }
+
     std::span<char> span() const { return {bytes_.get(), kBlockBytes}; }
 
    private:

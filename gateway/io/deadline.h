@@ -1,10 +1,11 @@
 #pragma once
 
+#include "adapters/canonical/result.h"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <chrono>
 
-#include "adapters/canonical/result.h"
+#include <chrono>
 
 namespace switchyard::io {
 
@@ -18,13 +19,18 @@ class Deadline {
 
   Deadline(Deadlines& owner, Callback on_expired, void* context)
       : owner_(owner), on_expired_(on_expired), context_(context) {}
+
   ~Deadline() { disarm(); }
+
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
   void arm(TimePoint when);
+
   void arm_in(Duration delay) { arm(Clock::now() + delay); }
+
   void disarm();
+
   bool is_armed() const { return armed_; }
 
  private:
@@ -38,13 +44,14 @@ class Deadline {
   Deadline* next_ = nullptr;
 };
 
-// All deadlines of one event loop, looked at every kTick. A deadline is never early and at most one tick late,
-// which is enough for limits of a second and more and far cheaper than a timer each.
+// All deadlines of one event loop, looked at every kTick. A deadline is never early and at most one tick
+// late, which is enough for limits of a second and more and far cheaper than a timer each.
 class Deadlines {
  public:
   static constexpr std::chrono::milliseconds kTick{50};
 
   explicit Deadlines(boost::asio::io_context& context) : timer_(context) {}
+
   Deadlines(const Deadlines&) = delete;
   Deadlines& operator=(const Deadlines&) = delete;
 

@@ -1,5 +1,6 @@
 #include "gateway/io/socket.h"
 
+#include <boost/asio/error.hpp>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/error.hpp>
 #include <cerrno>
 
 namespace switchyard::io {
@@ -16,7 +16,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
+error_code last_error() {
+  return {errno, boost::system::system_category()};
+}
 
 bool is_would_block(const error_code& error) {
   return error == asio::error::would_block || error == asio::error::try_again;
@@ -114,17 +116,23 @@ void Socket::watch(void (*on_readable)(void*), void* context) {
   arm_read();
 }
 
-void Socket::clear_watch() { read_->callback = nullptr; }
+void Socket::clear_watch() {
+  read_->callback = nullptr;
+}
 
-bool Socket::peer_has_closed() {
-  if (!socket_.is_open()) return true;
+Socket::Peer Socket::peek() {
+  if (!socket_.is_open()) return Peer::closed;
   char byte;
   if (ssl_) {
+    ERR_clear_error();
+    errno = 0;
     const Io result = from_ssl(SSL_peek(ssl_.get(), &byte, 1), 1);
-    return result.error && !is_would_block(result.error);
+    if (!result.error) return Peer::speaking;
+    return is_would_block(result.error) ? Peer::silent : Peer::closed;
   }
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+  if (got > 0) return Peer::speaking;
+  return got < 0 && (errno == EAGAIN || errno == EINTR) ? Peer::silent : Peer::closed;
 }
 
 Socket::Io Socket::from_ssl(int result, std::size_t bytes) {

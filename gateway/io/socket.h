@@ -1,14 +1,14 @@
 #pragma once
 
-#include <openssl/ssl.h>
+#include "gateway/io/task.h"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <openssl/ssl.h>
+
 #include <coroutine>
 #include <memory>
 #include <span>
 #include <string_view>
-
-#include "gateway/io/task.h"
 
 namespace switchyard::io {
 
@@ -26,8 +26,9 @@ struct SslContextDeleter {
 using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 using SslContextPtr = std::shared_ptr<SSL_CTX>;
 
-// One TCP connection, plain or TLS, of one event loop. Reads and writes are tried first and wait only when the
-// kernel has nothing or no room, and no buffer is held while waiting. One reader and one writer at a time.
+// One TCP connection, plain or TLS, of one event loop. Reads and writes are tried first and wait only when
+// the kernel has nothing or no room, and no buffer is held while waiting. One reader and one writer at a
+// time.
 //
 // close() ends every wait with operation_aborted; after it each call fails. A Socket may be destroyed while
 // nobody awaits on it.
@@ -44,11 +45,13 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
 
   bool is_open() const { return socket_.is_open(); }
+
   bool is_tls() const { return ssl_ != nullptr; }
+
   Tcp::socket& tcp() { return socket_; }
 
-  // TLS as server or as client; `host` (client) is checked against the certificate and sent as SNI. `host` must
-  // live until the task ends. Fails with a TLS error, or operation_aborted.
+  // TLS as server or as client; `host` (client) is checked against the certificate and sent as SNI. `host`
+  // must live until the task ends. Fails with a TLS error, or operation_aborted.
   Task<error_code> handshake_server(SSL_CTX& context);
   Task<error_code> handshake_client(SSL_CTX& context, const std::string& host);
 
@@ -63,12 +66,13 @@ class Socket {
   // Writes what the kernel takes now, without waiting.
   Io try_write(std::string_view bytes);
 
-  // Calls `on_readable(context)` once, when there is something to read or the peer has closed, and nobody waits
-  // for it in wait_readable(). Bytes stay unread. clear_watch() ends it.
+  // Calls `on_readable(context)` once, when there is something to read or the peer has closed, and nobody
+  // waits for it in wait_readable(). Bytes stay unread. clear_watch() ends it.
   void watch(void (*on_readable)(void*), void* context);
   void clear_watch();
-  // True when the peer has closed or reset; false when nothing or unread data is there.
-  bool peer_has_closed();
+  // What reading would find, without reading: nothing yet, bytes, or the peer's end (a reset too).
+  enum class Peer { silent, speaking, closed };
+  Peer peek();
 
   void close();
   // Sends FIN, keeps reading: so that the last bytes reach a peer that still sends.

@@ -11,8 +11,8 @@ namespace switchyard::io {
 //
 // Why not asio::awaitable: a request waits for the first of several things (bytes, a deadline, a client that
 // leaves), and ends the other waits by closing a socket. That needs neither cancellation slots nor a parallel
-// group, and a wait costs no allocation here. Awaiting a Task twice, or moving from one that has started, is a
-// bug.
+// group, and a wait costs no allocation here. Awaiting a Task twice, or moving from one that has started, is
+// a bug.
 template <class T>
 class [[nodiscard]] Task;
 
@@ -34,7 +34,9 @@ struct PromiseBase {
   std::exception_ptr exception;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
+
   FinalAwaiter final_suspend() noexcept { return {}; }
+
   void unhandled_exception() noexcept { exception = std::current_exception(); }
 };
 
@@ -58,6 +60,7 @@ struct Promise : PromiseBase {
 template <>
 struct Promise<void> : PromiseBase {
   Task<void> get_return_object();
+
   void return_void() noexcept {}
 
   void take() const {
@@ -73,7 +76,9 @@ class [[nodiscard]] Task {
   using promise_type = detail::Promise<T>;
 
   explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
   Task& operator=(Task&&) = delete;
@@ -110,9 +115,13 @@ inline Task<void> Promise<void>::get_return_object() {
 struct Detached {
   struct promise_type {
     Detached get_return_object() noexcept { return {}; }
+
     std::suspend_never initial_suspend() noexcept { return {}; }
+
     std::suspend_never final_suspend() noexcept { return {}; }
+
     void return_void() noexcept {}
+
     void unhandled_exception() noexcept { std::terminate(); }
   };
 };
@@ -124,22 +133,5 @@ struct Detached {
 inline void spawn(Task<void> task) {
   [](Task<void> owned) -> detail::Detached { co_await owned; }(std::move(task));
 }
-
-// One waiter, woken by set(). A set() before the wait is kept. Not thread-safe: both sides run on one thread.
-class Signal {
- public:
-  void set() {
-    is_set_ = true;
-    if (waiter_) std::exchange(waiter_, nullptr).resume();
-  }
-
-  bool await_ready() const noexcept { return is_set_; }
-  void await_suspend(std::coroutine_handle<> waiter) noexcept { waiter_ = waiter; }
-  void await_resume() noexcept { is_set_ = false; }
-
- private:
-  bool is_set_ = false;
-  std::coroutine_handle<> waiter_;
-};
 
 }  // namespace switchyard::io

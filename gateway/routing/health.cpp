@@ -99,6 +99,8 @@ Effect effect_of(const Error& error) {
     case ErrorKind::rate_limited:
       return Effect::cool;
     case ErrorKind::overloaded:
+      // Without a status it is a limit of this side: a full queue, a full pool.
+      if (error.upstream_status == 0) return Effect::none;
       return error.retry_after ? Effect::cool : Effect::fault;
     case ErrorKind::credential:
     case ErrorKind::quota:

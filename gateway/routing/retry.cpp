@@ -88,12 +88,15 @@ Error final_error(std::span<const Error> errors) {
     return error;
   }
   if (all(errors, is_timeout)) return fail(errors.back().kind, "every target of this model timed out");
-  std::string kinds;
+  std::string reasons;
   for (const Error& error : errors) {
-    if (!kinds.empty()) kinds += ", ";
-    kinds += name_of(error.kind);
+    const std::string_view reason =
+        error.message.empty() ? name_of(error.kind) : std::string_view(error.message);
+    if (reasons.find(reason) != std::string::npos) continue;
+    if (!reasons.empty()) reasons += "; ";
+    reasons += reason;
   }
-  Error error = fail(ErrorKind::exhausted, "every target that was tried failed: " + kinds);
+  Error error = fail(ErrorKind::exhausted, "every target that was tried failed: " + reasons);
   error.upstream_status = errors.back().upstream_status;
   return error;
 }

@@ -1,6 +1,7 @@
 #include "gateway/upstream/call.h"
 
 #include <boost/asio/error.hpp>
+
 #include <cstring>
 
 namespace switchyard::upstream {
@@ -72,11 +73,16 @@ void HttpCall::abort(ErrorKind kind) {
 Error HttpCall::failure(ErrorKind kind, std::string message) const {
   if (!is_aborted_) return fail(kind, std::move(message));
   switch (aborted_) {
-    case ErrorKind::connect_timeout: return fail(aborted_, "no connection to the provider in time");
-    case ErrorKind::first_token_timeout: return fail(aborted_, "the provider did not begin to answer in time");
-    case ErrorKind::between_tokens_timeout: return fail(aborted_, "the provider stopped in the middle of its answer");
-    case ErrorKind::total_timeout: return fail(aborted_, "the request's time is over");
-    default: return fail(aborted_, "the request was ended");
+    case ErrorKind::connect_timeout:
+      return fail(aborted_, "no connection to the provider in time");
+    case ErrorKind::first_token_timeout:
+      return fail(aborted_, "the provider did not begin to answer in time");
+    case ErrorKind::between_tokens_timeout:
+      return fail(aborted_, "the provider stopped in the middle of its answer");
+    case ErrorKind::total_timeout:
+      return fail(aborted_, "the request's time is over");
+    default:
+      return fail(aborted_, "the request was ended");
   }
 }
 
@@ -123,24 +129,28 @@ io::Task<Result<>> HttpCall::start(std::span<const std::string_view> request,
   connection_ = pool_.take_idle();
   if (connection_) {
     const auto sent = co_await send_and_read_head(request);
-    // The provider may close an idle connection in the moment it is used: that says nothing of the provider, as
-    // long as not a byte of an answer came.
-    if (sent || is_aborted_ || (parser_ && parser_->has_started())) co_return sent;
-    connection_.reset();
+    if (!sent) connection_.reset();
+    // The provider may close an idle connection in the moment it is used: that says nothing of the provider,
+    // as long as not a byte of an answer came.
+    if (sent || is_aborted_ || has_received_) co_return sent;
   }
-  io::Deadline connecting(upstream_.deadlines, [](void* self) {
-    static_cast<HttpCall*>(self)->abort(ErrorKind::connect_timeout);
-  }, this);
+  io::Deadline connecting(
+      upstream_.deadlines,
+      [](void* self) { static_cast<HttpCall*>(self)->abort(ErrorKind::connect_timeout); }, this);
   connecting.arm_in(connect_timeout);
   const auto connected = co_await connect();
   if (!connected) co_return connected;
   connecting.disarm();
-  co_return co_await send_and_read_head(request);
+  const auto sent = co_await send_and_read_head(request);
+  // An answer that was not accepted may be complete: nothing more is asked on its connection all the same.
+  if (!sent) connection_.reset();
+  co_return sent;
 }
 
 io::Task<Result<>> HttpCall::send_and_read_head(std::span<const std::string_view> request) {
   parser_ = std::make_unique<ResponseParser>();
   block_begin_ = block_end_ = 0;
+  has_received_ = has_ended_ = false;
   // A provider that refuses early (413, 401) may close its side while the body is still being written: its
   // answer counts, so a failed write is looked at only when there is none.
   const auto write_error = co_await connection_->socket.write_all(request);
@@ -169,10 +179,12 @@ io::Task<Result<>> HttpCall::send_and_read_head(std::span<const std::string_view
     }
     const int status = parser_->head().status;
     if (status >= 200) break;
-    if (status == 101 || interim >= kInterimMax) co_return fail(ErrorKind::bad_reply, "too many interim answers");
+    if (status == 101 || interim >= kInterimMax)
+      co_return fail(ErrorKind::bad_reply, "too many interim answers");
     parser_ = std::make_unique<ResponseParser>();
   }
-  if (parser_->head().is_encoded) co_return fail(ErrorKind::bad_reply, "the provider encoded its answer unasked");
+  if (parser_->head().is_encoded)
+    co_return fail(ErrorKind::bad_reply, "the provider encoded its answer unasked");
   co_return Result<>();
 }
 
@@ -183,7 +195,8 @@ io::Task<Result<>> HttpCall::read_block() {
     // No buffer is held while there is nothing to read.
     block_.release();
     const auto waited = co_await connection_->socket.wait_readable();
-    if (waited || is_aborted_) co_return failure(ErrorKind::unreachable, "the connection to the provider broke");
+    if (waited || is_aborted_)
+      co_return failure(ErrorKind::unreachable, "the connection to the provider broke");
     block_ = upstream_.blocks.take();
   } else if (block_begin_ > 0) {
     std::memmove(block_.span().data(), block_.span().data() + block_begin_, block_end_ - block_begin_);
@@ -191,15 +204,19 @@ io::Task<Result<>> HttpCall::read_block() {
     block_begin_ = 0;
   }
   const auto room = block_.span().subspan(block_end_);
-  if (room.empty()) co_return fail(ErrorKind::bad_reply, "the provider's answer has a head or chunk line too long");
+  if (room.empty())
+    co_return fail(ErrorKind::bad_reply, "the provider's answer has a head or chunk line too long");
   const auto io = co_await connection_->socket.read_some(room);
   if (is_aborted_) co_return failure(ErrorKind::unreachable, {});
   if (io.error) {
-    const auto kind = parser_->has_started() ? ErrorKind::bad_reply : ErrorKind::unreachable;
-    co_return fail(kind, kind == ErrorKind::bad_reply ? "the provider's answer broke off"
-                                                      : "the provider closed the connection without an answer");
+    has_ended_ = io.error == asio::error::eof;
+    const auto kind = has_received_ ? ErrorKind::bad_reply : ErrorKind::unreachable;
+    co_return fail(kind, kind == ErrorKind::bad_reply
+                             ? "the provider's answer broke off"
+                             : "the provider closed the connection without an answer");
   }
   block_end_ += io.bytes;
+  has_received_ = true;
   co_return Result<>();
 }
 
@@ -214,7 +231,7 @@ io::Task<Result<bool>> HttpCall::read(std::vector<std::string_view>& pieces) {
     if (must_read) {
       const auto read = co_await read_block();
       if (!read) {
-        if (!is_aborted_ && parser_->finish()) {
+        if (!is_aborted_ && has_ended_ && parser_->finish()) {
           deadline_.disarm();
           co_return false;
         }

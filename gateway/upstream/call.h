@@ -1,5 +1,10 @@
 #pragma once
 
+#include "adapters/canonical/result.h"
+#include "gateway/io/task.h"
+#include "gateway/upstream/pool.h"
+#include "gateway/upstream/response_parser.h"
+
 #include <chrono>
 #include <memory>
 #include <span>
@@ -7,16 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/canonical/result.h"
-#include "gateway/io/task.h"
-#include "gateway/upstream/pool.h"
-#include "gateway/upstream/response_parser.h"
-
 namespace switchyard::upstream {
 
-// One HTTP request to one provider, and its reply. Every wait ends at a deadline or with abort(). Redirects are
-// a reply like any other: never followed. Destroying the call gives its connection back when the reply was read
-// to its end, and closes it otherwise.
+// One HTTP request to one provider, and its reply. Every wait ends at a deadline or with abort(). Redirects
+// are a reply like any other: never followed. Destroying the call gives its connection back when the reply
+// was read to its end, and closes it otherwise.
 class HttpCall {
  public:
   HttpCall(Upstream& upstream, const Origin& origin);
@@ -24,22 +24,25 @@ class HttpCall {
   HttpCall(const HttpCall&) = delete;
   HttpCall& operator=(const HttpCall&) = delete;
 
-  // Connects (or takes an idle connection), writes the pieces, and reads the reply's final head. The pieces must
-  // live until it returns. Fails with unreachable, connect_timeout, bad_reply, overloaded (the pool is full), or
-  // what abort() was given.
-  io::Task<Result<>> start(std::span<const std::string_view> request, std::chrono::milliseconds connect_timeout);
+  // Connects (or takes an idle connection), writes the pieces, and reads the reply's final head. The pieces
+  // must live until it returns. Fails with unreachable, connect_timeout, bad_reply, overloaded (the pool is
+  // full), or what abort() was given.
+  io::Task<Result<>> start(std::span<const std::string_view> request,
+                           std::chrono::milliseconds connect_timeout);
 
   const ResponseHead& head() const { return parser_->head(); }
 
-  // Replaces `pieces` with the next pieces of the body, valid until the next call; false at the body's end. Fails
-  // with bad_reply when the connection ends first.
+  // Replaces `pieces` with the next pieces of the body, valid until the next call; false at the body's end.
+  // Fails with bad_reply when the connection ends first.
   io::Task<Result<bool>> read(std::vector<std::string_view>& pieces);
   // The whole body; fails with bad_reply over `bytes_max`.
   io::Task<Result<io::ByteBuffer>> read_all(std::size_t bytes_max);
 
   // The next deadline: when it passes the call is aborted with `kind`. It replaces the one before.
   void set_deadline(ErrorKind kind, Duration delay);
+
   void clear_deadline() { deadline_.disarm(); }
+
   // Ends the call: what waits fails with `kind`, and so does every later step.
   void abort(ErrorKind kind);
 
@@ -65,6 +68,8 @@ class HttpCall {
   io::Signal resolved_;
   ErrorKind aborted_ = ErrorKind::internal;
   bool is_aborted_ = false, holds_place_ = false;
+  bool has_received_ = false;  // A byte came on this connection.
+  bool has_ended_ = false;     // The provider has closed its side in order.
 };
 
 }  // namespace switchyard::upstream

@@ -1,7 +1,10 @@
 #include "gateway/upstream/local.h"
 
-#include <algorithm>
+#include "gateway/io/signal.h"
+
 #include <boost/asio/post.hpp>
+
+#include <algorithm>
 #include <mutex>
 
 namespace switchyard::upstream {
@@ -19,11 +22,11 @@ Result<std::string> text_of(const Message& message, std::size_t index) {
     } else if (const auto* refusal = std::get_if<RefusalPart>(&part)) {
       text += refusal->text;
     } else if (!std::holds_alternative<ThinkingPart>(part)) {
-      const char* what = std::holds_alternative<ImagePart>(part)        ? "images"
-                         : std::holds_alternative<DocumentPart>(part)   ? "documents"
-                         : std::holds_alternative<AudioPart>(part)      ? "audio"
-                         : std::holds_alternative<ToolCallPart>(part)   ? "tool calls"
-                                                                        : "tool results";
+      const char* what = std::holds_alternative<ImagePart>(part)      ? "images"
+                         : std::holds_alternative<DocumentPart>(part) ? "documents"
+                         : std::holds_alternative<AudioPart>(part)    ? "audio"
+                         : std::holds_alternative<ToolCallPart>(part) ? "tool calls"
+                                                                      : "tool results";
       return fail(ErrorKind::unsupported, std::string("the local model does not take ") + what,
                   "messages[" + std::to_string(index) + "].content[" + std::to_string(i) + "]");
     }
@@ -33,8 +36,7 @@ Result<std::string> text_of(const Message& message, std::size_t index) {
 
 Result<> check_supported(const ChatRequest& request) {
   const bool wants_tools =
-      !request.tools.empty() &&
-      !(request.tool_choice && request.tool_choice->mode == ToolChoice::Mode::none);
+      !request.tools.empty() && !(request.tool_choice && request.tool_choice->mode == ToolChoice::Mode::none);
   if (wants_tools) return fail(ErrorKind::unsupported, "the local model does not call tools", "tools");
   if (request.choices.value_or(1) != 1) {
     return fail(ErrorKind::unsupported, "the local model gives one choice", "n");
@@ -60,7 +62,9 @@ Result<LocalRequest> to_local(const ChatRequest& request, std::uint64_t seed) {
     const Message& message = request.messages[i];
     auto text = text_of(message, i);
     if (!text) return text.error();
-    const char* role = message.role == Role::system ? "system" : message.role == Role::user ? "user" : "assistant";
+    const char* role = message.role == Role::system ? "system"
+                       : message.role == Role::user ? "user"
+                                                    : "assistant";
     local.generate.messages.push_back({role, std::move(*text)});
   }
   auto& sampling = local.generate.sampling;
@@ -79,8 +83,8 @@ Result<LocalRequest> to_local(const ChatRequest& request, std::uint64_t seed) {
   return local;
 }
 
-// Carries the engine's output from its thread to the event loop's. What arrives between two turns of the loop is
-// taken in one go.
+// Carries the engine's output from its thread to the event loop's. What arrives between two turns of the loop
+// is taken in one go.
 class LocalCall::Inbox final : public local::Sink, public std::enable_shared_from_this<Inbox> {
  public:
   explicit Inbox(boost::asio::io_context& context) : context_(context) {}
@@ -106,6 +110,12 @@ class LocalCall::Inbox final : public local::Sink, public std::enable_shared_fro
     notified_ = false;
   }
 
+  // On the event loop: from here on nothing reaches it, so that it may end before the engine has noticed.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    notified_ = true;
+  }
+
   io::Signal arrived;  // The event loop's alone.
 
  private:
@@ -122,15 +132,18 @@ class LocalCall::Inbox final : public local::Sink, public std::enable_shared_fro
 };
 
 LocalCall::LocalCall(boost::asio::io_context& context, io::Deadlines& deadlines, local::Engine& engine)
-    : context_(context),
-      engine_(engine),
-      deadline_(deadlines, [](void* self) {
-        auto& call = *static_cast<LocalCall*>(self);
-        call.abort(call.deadline_kind_);
-      }, this),
+    : engine_(engine),
+      deadline_(
+          deadlines,
+          [](void* self) {
+            auto& call = *static_cast<LocalCall*>(self);
+            call.abort(call.deadline_kind_);
+          },
+          this),
       inbox_(std::make_shared<Inbox>(context)) {}
 
 LocalCall::~LocalCall() {
+  inbox_->close();
   if (started_ && !done_) engine_.cancel(id_);
 }
 
@@ -151,7 +164,8 @@ void LocalCall::abort(ErrorKind kind) {
 Result<> LocalCall::start(local::GenerateRequest request, const std::string& model) {
   const auto submitted = engine_.submit(std::move(request), inbox_);
   switch (submitted.refusal) {
-    case local::Engine::Refusal::none: break;
+    case local::Engine::Refusal::none:
+      break;
     case local::Engine::Refusal::queue_full:
       return fail(ErrorKind::overloaded, "the local model's queue is full");
     case local::Engine::Refusal::prompt_too_long: {

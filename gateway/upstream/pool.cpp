@@ -41,7 +41,8 @@ void Pool::close_old(void* self) {
   if (!pool.idle_.empty()) pool.idle_deadline_.arm(pool.idle_.back()->idle_since + kIdle);
 }
 
-std::shared_ptr<Resolver::Answer> Resolver::lookup(const std::string& host, std::uint16_t port, io::Signal& waiter) {
+std::shared_ptr<Resolver::Answer> Resolver::lookup(const std::string& host, std::uint16_t port,
+                                                   io::Signal& waiter) {
   io::error_code not_an_address;
   const auto address = asio::ip::make_address(host, not_an_address);
   if (!not_an_address) {
@@ -58,18 +59,26 @@ std::shared_ptr<Resolver::Answer> Resolver::lookup(const std::string& host, std:
   }
   slot = std::make_shared<Answer>();
   slot->waiters.push_back(&waiter);
-  resolver_.async_resolve(host, std::to_string(port),
-                          [answer = slot](const io::error_code& error, const io::Tcp::resolver::results_type& found) {
-                            answer->error = error;
-                            for (const auto& entry : found) answer->endpoints.push_back(entry.endpoint());
-                            answer->expires = Clock::now() + kKept;
-                            answer->done = true;
-                            for (io::Signal* signal : std::exchange(answer->waiters, {})) signal->set();
-                          });
+  resolver_.async_resolve(
+      host, std::to_string(port),
+      [answer = slot](const io::error_code& error, const io::Tcp::resolver::results_type& found) {
+        answer->error = error;
+        for (const auto& entry : found) answer->endpoints.push_back(entry.endpoint());
+        answer->expires = Clock::now() + kKept;
+        answer->done = true;
+        // A waiter that goes on may end another one's call, which then takes itself off the list.
+        while (!answer->waiters.empty()) {
+          io::Signal* signal = answer->waiters.back();
+          answer->waiters.pop_back();
+          signal->set();
+        }
+      });
   return slot;
 }
 
-void Resolver::forget(Answer& answer, io::Signal& waiter) { std::erase(answer.waiters, &waiter); }
+void Resolver::forget(Answer& answer, io::Signal& waiter) {
+  std::erase(answer.waiters, &waiter);
+}
 
 Pool& Upstream::pool(const Origin& origin) {
   const auto found = pools.find(origin.key);

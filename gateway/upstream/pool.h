@@ -1,16 +1,18 @@
 #pragma once
 
+#include "adapters/canonical/result.h"
+#include "gateway/io/buffers.h"
+#include "gateway/io/deadline.h"
+#include "gateway/io/signal.h"
+#include "gateway/io/socket.h"
+
 #include <boost/asio/io_context.hpp>
+
 #include <list>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "adapters/canonical/result.h"
-#include "gateway/io/buffers.h"
-#include "gateway/io/deadline.h"
-#include "gateway/io/socket.h"
 
 namespace switchyard::upstream {
 
@@ -18,9 +20,9 @@ namespace switchyard::upstream {
 struct Origin {
   std::string host;
   std::uint16_t port = 0;
-  io::SslContextPtr tls;       // Null for http.
-  std::string key;             // Pools are kept by it: "https://host:port ca=...".
-  std::string host_field;      // For the Host field: host, with the port when it is not the scheme's.
+  io::SslContextPtr tls;   // Null for http.
+  std::string key;         // Pools are kept by it: "https://host:port ca=...".
+  std::string host_field;  // For the Host field: host, with the port when it is not the scheme's.
   int connections_max = 1024;
 };
 
@@ -29,14 +31,15 @@ class Pool;
 // One kept-alive connection. It belongs to its pool while idle and to one call while in use.
 struct Connection {
   Connection(Pool& pool, io::Tcp::socket socket) : pool(pool), socket(std::move(socket)) {}
+
   Pool& pool;
   io::Socket socket;
   TimePoint idle_since{};
   bool reused = false;
 };
 
-// The connections of one event loop to one origin. The most recently used goes out first, so that the rest can
-// go idle and close.
+// The connections of one event loop to one origin. The most recently used goes out first, so that the rest
+// can go idle and close.
 class Pool {
  public:
   static constexpr std::chrono::seconds kIdle{60};
@@ -49,6 +52,7 @@ class Pool {
   void give_back(std::unique_ptr<Connection> connection);
 
   int in_use = 0;
+
   std::size_t idle() const { return idle_.size(); }
 
  private:
@@ -59,8 +63,8 @@ class Pool {
   io::Deadline idle_deadline_;
 };
 
-// Names to addresses, kept for kKept. One look-up at a time a name; a look-up that hangs holds up nobody whose
-// deadline has passed.
+// Names to addresses, kept for kKept. One look-up at a time a name; a look-up that hangs holds up nobody
+// whose deadline has passed.
 class Resolver {
  public:
   static constexpr std::chrono::seconds kKept{30};
@@ -75,8 +79,8 @@ class Resolver {
     std::vector<io::Signal*> waiters;
   };
 
-  // Starts a look-up, or finds one. The answer may not be done: `waiter` is set when it is; forget() before the
-  // waiter goes.
+  // Starts a look-up, or finds one. The answer may not be done: `waiter` is set when it is; forget() before
+  // the waiter goes.
   std::shared_ptr<Answer> lookup(const std::string& host, std::uint16_t port, io::Signal& waiter);
   static void forget(Answer& answer, io::Signal& waiter);
 

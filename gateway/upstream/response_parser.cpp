@@ -1,8 +1,9 @@
 #include "gateway/upstream/response_parser.h"
 
-#include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <ctime>
@@ -41,6 +42,9 @@ std::size_t ResponseParser::feed(std::string_view bytes, std::vector<std::string
   std::size_t used = 0;
   const bool in_head = !is_header_done();
   while (used < bytes.size() && !is_done() && !(in_head && is_header_done())) {
+    // Beast asserts that a last chunk comes in one piece when it is the only one.
+    const bool may_be_last = is_header_done() && chunked() && chunk_left_ == 0 && bytes[used] == '0';
+    if (may_be_last && bytes.size() - used < std::string_view("0\r\n\r\n").size()) break;
     error_code error;
     used += put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), error);
     if (error == beast::http::error::need_more) break;
@@ -61,7 +65,9 @@ bool ResponseParser::finish() {
   return !error;
 }
 
-void ResponseParser::on_response_impl(int status, string_view, int, error_code&) { head_.status = status; }
+void ResponseParser::on_response_impl(int status, string_view, int, error_code&) {
+  head_.status = status;
+}
 
 void ResponseParser::on_field_impl(field name, string_view name_text, string_view value, error_code& error) {
   head_bytes_ += name_text.size() + value.size() + 4;
@@ -102,12 +108,14 @@ std::size_t ResponseParser::on_body_impl(string_view body, error_code&) {
   return body.size();
 }
 
-void ResponseParser::on_chunk_header_impl(std::uint64_t, string_view extensions, error_code& error) {
+void ResponseParser::on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& error) {
+  chunk_left_ = size;
   head_bytes_ += extensions.size();
   if (head_bytes_ > kHeadBytesMax) error = beast::http::error::header_limit;
 }
 
 std::size_t ResponseParser::on_chunk_body_impl(std::uint64_t, string_view body, error_code&) {
+  chunk_left_ -= body.size();
   if (!body.empty()) body_->emplace_back(body.data(), body.size());
   return body.size();
 }

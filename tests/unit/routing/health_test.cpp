@@ -269,7 +269,7 @@ TEST(Health, EffectOfEveryKind) {
       {ErrorKind::credential, Effect::credential_out, false},
       {ErrorKind::quota, Effect::credential_out, false},
       {ErrorKind::rate_limited, Effect::cool, false},
-      {ErrorKind::overloaded, Effect::fault, false},
+      {ErrorKind::overloaded, Effect::none, false},  // A full queue or pool of this side.
       {ErrorKind::provider_error, Effect::fault, false},
       {ErrorKind::unreachable, Effect::fault, true},
       {ErrorKind::bad_reply, Effect::fault, false},
@@ -287,7 +287,11 @@ TEST(Health, EffectOfEveryKind) {
     EXPECT_EQ(effect_of(error_of(row.kind)), row.effect);
     EXPECT_EQ(is_local_origin(row.kind), row.local);
   }
-  EXPECT_EQ(effect_of(error_of(ErrorKind::overloaded, 3s)), Effect::cool) << "it said when to come back";
+  Error overloaded = error_of(ErrorKind::overloaded);
+  overloaded.upstream_status = 503;
+  EXPECT_EQ(effect_of(overloaded), Effect::fault) << "a provider that says so";
+  overloaded.retry_after = 3s;
+  EXPECT_EQ(effect_of(overloaded), Effect::cool) << "it said when to come back";
 }
 
 TEST(Health, CountsLocalFailuresApartFromReplies) {

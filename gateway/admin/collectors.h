@@ -1,0 +1,12 @@
+#pragma once
+
+#include "gateway/relay/snapshot.h"
+#include "gateway/telemetry/metrics.h"
+
+namespace switchyard::admin {
+
+// What a scrape gathers from the running configuration: each target's state, and each local model's numbers.
+void collect_targets(const relay::Snapshot& snapshot, TimePoint now, telemetry::Samples& samples);
+void collect_local_models(const relay::Snapshot& snapshot, telemetry::Samples& samples);
+
+}  // namespace switchyard::admin

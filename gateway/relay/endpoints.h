@@ -1,0 +1,46 @@
+#pragma once
+
+#include "gateway/http/exchange.h"
+#include "gateway/relay/context.h"
+#include "gateway/relay/relay.h"
+
+#include <string>
+#include <string_view>
+
+namespace switchyard::relay {
+
+// A path as its dialect names it: people put base URLs with and without /v1, with it twice, and with a
+// dialect's prefix; "/openai/v1/v1/chat/completions" and "/chat/completions" are one endpoint.
+struct Route {
+  enum class Kind { chat, models, unknown } kind = Kind::unknown;
+  const Dialect* dialect = nullptr;  // Never null.
+  std::string_view model;            // For /models/{id}.
+};
+
+Route find_route(std::string_view path, bool has_anthropic_version);
+
+// The key that a request presents, however it does: Authorization: Bearer, x-api-key, api-key,
+// x-goog-api-key, or ?key=. Empty when none.
+std::string_view presented_key(const http::Request& request);
+
+// The endpoints of the application port: which dialect a path speaks, who may call, and what answers.
+class Endpoints final : public http::Handler {
+ public:
+  Endpoints(Context& context, telemetry::Metrics& metrics);
+
+  io::Task<void> handle(http::Exchange& exchange) override;
+  std::string refusal_body(int status, std::string_view path, std::string_view message) const override;
+
+ private:
+  // What is wrong with a request before its body is looked at; sets caller.key.
+  Result<> check(const http::Request& request, const Route& route, Caller& caller) const;
+  io::Task<void> chat(http::Exchange& exchange, Caller caller);
+  io::Task<void> models(http::Exchange& exchange, const Caller& caller, std::string_view id);
+  io::Task<void> refuse(http::Exchange& exchange, const Caller& caller, const Error& error);
+  std::string make_request_id(const http::Request& request);
+
+  Context& context_;
+  telemetry::DialectId openai_id_, anthropic_id_;
+};
+
+}  // namespace switchyard::relay

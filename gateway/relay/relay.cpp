@@ -1,0 +1,239 @@
+#include "gateway/relay/relay.h"
+
+#include "gateway/relay/wait_clock.h"
+
+#include <algorithm>
+
+namespace switchyard::relay {
+
+using telemetry::Outcome;
+
+namespace {
+
+// A provider may repeat the credential in its message, and some messages are passed on to the caller.
+void hide(const config::Secret& secret, Error& error) {
+  constexpr std::string_view kInstead = "[hidden]";
+  const std::string& words = secret.reveal();
+  if (words.empty()) return;
+  for (std::string* text : {&error.message, &error.param, &error.code}) {
+    for (std::size_t at = text->find(words); at != std::string::npos;
+         at = text->find(words, at + kInstead.size())) {
+      text->replace(at, words.size(), kInstead);
+    }
+  }
+}
+
+}  // namespace
+
+Relay::Relay(Context& context, http::Exchange& exchange, Caller caller)
+    : context_(context),
+      exchange_(exchange),
+      caller_(std::move(caller)),
+      snapshot_(context.snapshot),
+      position_(context.open.insert(context.open.end(), this)),
+      began_(Clock::now()),
+      total_(
+          context.deadlines, [](void* self) { static_cast<Relay*>(self)->end(ErrorKind::total_timeout); },
+          this),
+      silence_(
+          context.deadlines,
+          [](void* self) {
+            auto& relay = *static_cast<Relay*>(self);
+            relay.begin_stream(false);  // Another target may yet be the one that answers.
+            relay.exchange_.send_comment();
+          },
+          this) {
+  context_.recorder.request_opened();
+}
+
+Relay::~Relay() {
+  context_.recorder.request_closed();
+  context_.open.erase(position_);
+}
+
+void Relay::end(ErrorKind kind) {
+  if (ended_) {
+    if (exchange_.is_writing()) exchange_.abandon();
+    return;
+  }
+  ended_ = kind;
+  if (exchange_.is_writing()) total_.arm_in(kLastWrite);
+  if (reply_) reply_->abort(kind);
+}
+
+// Why the request ended before a target had served it.
+Error Relay::end_error() const {
+  switch (*ended_) {
+    case ErrorKind::total_timeout:
+      return fail(*ended_, "the request's time is over");
+    case ErrorKind::unavailable:
+      return fail(*ended_, "the gateway is stopping");
+    default:
+      return fail(*ended_, "the client left");
+  }
+}
+
+Relay::Step Relay::fail_with(Error error) {
+  if (ended_) error.kind = *ended_;
+  hide(target_->provider->api_key, error);
+  error_ = std::move(error);
+  if (ended_) return Step::over;
+  return committed_ ? Step::broken : Step::failed;
+}
+
+io::Task<Relay::Step> Relay::attempt(Reply& reply, int targets_left) {
+  reply_ = &reply;
+  ++attempts_;
+  const auto& timeouts = model_->config->timeouts;
+  if (caller_.envelope.stream) {
+    reply.set_deadline(ErrorKind::first_token_timeout, timeouts.first_token);
+  } else {
+    // A reply that is not streamed says nothing until it is whole, however long it is: an attempt gets its
+    // share of the time that is left, so that a stalled target leaves some to the others.
+    const auto left = timeouts.total - (Clock::now() - began_);
+    reply.set_deadline(ErrorKind::first_token_timeout, left / std::max(targets_left, 1));
+  }
+  Result<> started;
+  {
+    const WaitClock clock(waited_);
+    started = co_await reply.start();
+  }
+  Step step = Step::failed;
+  if (!started) {
+    step = fail_with(started.error());
+  } else if (caller_.envelope.stream) {
+    step = co_await relay_stream(reply);
+  } else {
+    step = co_await relay_whole(reply);
+  }
+  reply_ = nullptr;
+  co_return step;
+}
+
+// What an attempt's end says of its target: the metrics and its health hear of each attempt exactly once.
+void Relay::judge(const Target& target, Step step, Duration took) {
+  using routing::State;
+  const auto now = Clock::now();
+  const bool was_out = target.health->snapshot(now).state != State::serving;
+  if (step == Step::served) {
+    context_.recorder.attempt_ok(target.provider_id);
+    target.health->on_success(now);
+    if (was_out && target.health->snapshot(now).state == State::serving) {
+      context_.log.write(config::LogLevel::info, "target_back",
+                         {{"model", model_->config->name}, {"provider", target.provider->name}});
+    }
+    return;
+  }
+  context_.recorder.attempt_failed(target.provider_id, error_->kind);
+  Error error = *error_;
+  const auto& timeouts = model_->config->timeouts;
+  const auto fair = std::min<Duration>(timeouts.first_token, timeouts.total / model_->config->retry.attempts);
+  // The last target of a request gets all the time that is left: silence until then is its fault.
+  if (error.kind == ErrorKind::total_timeout && !committed_ && took >= fair) {
+    error.kind = ErrorKind::first_token_timeout;
+  }
+  target.health->on_failure(error, now);
+  if (was_out || target.health->snapshot(now).state == State::serving) return;
+  context_.log.write(config::LogLevel::warning, "target_out",
+                     {{"model", model_->config->name},
+                      {"provider", target.provider->name},
+                      {"reason", name_of(error.kind)},
+                      {"upstream_status", error.upstream_status}});
+}
+
+// True when the target may be called now: its trial is free, and for a retry there is budget.
+bool Relay::take_turn(const Target& target, routing::Reason reason, const std::vector<Error>& errors) {
+  const auto now = Clock::now();
+  const bool admitted = target.health->on_attempt(now);
+  if (!admitted && reason != routing::Reason::last_resort) return false;
+  if (!errors.empty()) {
+    if (!context_.retry_budget.try_retry(now)) {
+      target.health->on_abandoned(now);
+      return false;
+    }
+    context_.recorder.failover(target_->route, target.route, errors.back().kind,
+                               telemetry::Phase::before_first_token);
+  }
+  target_ = &target;
+  reason_ = name_of(reason);
+  return true;
+}
+
+// Tries the plan's targets in turn. Afterwards error_ is what to answer with; it is empty when one served.
+io::Task<void> Relay::try_targets(const routing::Plan& plan) {
+  std::vector<Error> errors;
+  std::optional<Error> unsupported;
+  const int attempts_max = model_->config->retry.attempts;
+  for (std::size_t i = 0; i < plan.attempts.size() && attempts_ < attempts_max; ++i) {
+    const auto& planned = plan.attempts[i];
+    const Target& target = model_->targets[static_cast<std::size_t>(planned.target)];
+    const auto prepared = prepare(target);
+    if (!prepared) {
+      error_ = prepared.error();
+      if (error_->kind != ErrorKind::unsupported) co_return;
+      if (!unsupported) unsupported = error_;
+      continue;
+    }
+    if (!take_turn(target, planned.reason, errors)) continue;
+    error_.reset();
+    const int targets_left = std::min(static_cast<int>(plan.attempts.size() - i), attempts_max - attempts_);
+    const auto began = Clock::now();
+    const Step step = co_await attempt(**prepared, targets_left);
+    if (step == Step::over) error_ = end_error();
+    judge(target, step, Clock::now() - began);
+    if (step != Step::failed) co_return;
+    errors.push_back(*error_);
+    if (!routing::may_try_another(error_->kind)) co_return;
+  }
+  error_ = errors.empty() && unsupported ? *unsupported : routing::final_error(errors);
+}
+
+// Whether the model is there and the caller may use it; sets error_ otherwise.
+bool Relay::may_ask() {
+  model_ = snapshot_->find(caller_.envelope.model);
+  if (!model_) {
+    error_ = fail(ErrorKind::not_found, "no such model", "model");
+    error_->code = "model_not_found";
+  } else if (caller_.key && !limits::KeyRing::may_use(*caller_.key, caller_.envelope.model)) {
+    error_ = fail(ErrorKind::forbidden, "the key may not use this model", "model");
+  }
+  return !error_;
+}
+
+routing::Plan Relay::plan() {
+  routing::PlanInput input;
+  input.strategy = model_->config->strategy;
+  input.now = Clock::now();
+  for (const Target& target : model_->targets) {
+    input.candidates.push_back(
+        {target.config->weight, target.config->tier, target.health->snapshot(input.now)});
+  }
+  return routing::make_plan(input, context_.rng);
+}
+
+io::Task<void> Relay::run() {
+  if (may_ask()) {
+    total_.arm(began_ + model_->config->timeouts.total);
+    if (caller_.envelope.stream) silence_.arm_in(http::Exchange::kHeartbeat);
+    exchange_.on_gone([](void* self) { static_cast<Relay*>(self)->end(ErrorKind::cancelled); }, this);
+    context_.retry_budget.on_request(Clock::now(), model_->config->retry.budget);
+    const routing::Plan planned = plan();
+    if (planned.attempts.empty()) {
+      error_ = fail(ErrorKind::unavailable, "no target can serve this model now");
+      error_->retry_after = planned.retry_after;
+    } else {
+      co_await try_targets(planned);
+    }
+    total_.disarm();
+    silence_.disarm();
+    exchange_.clear_on_gone();
+  }
+  if (error_) {
+    co_await finish(*error_);
+  } else if (exchange_.is_gone()) {
+    outcome_ = Outcome::cancelled;
+  }
+  write_record();
+}
+
+}  // namespace switchyard::relay

@@ -1,0 +1,105 @@
+#pragma once
+
+#include "gateway/http/exchange.h"
+#include "gateway/relay/context.h"
+#include "gateway/relay/reply.h"
+#include "gateway/routing/plan.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace switchyard::relay {
+
+// Who asks, and for what.
+struct Caller {
+  const Dialect* dialect = nullptr;
+  telemetry::DialectId dialect_id = 0;
+  const config::Key* key = nullptr;  // Null when the gateway is open.
+  std::string request_id;
+  Envelope envelope;
+};
+
+// The head lines that every reply of a dialect carries: the request ids, each ended by CRLF.
+std::string id_fields(const Dialect& dialect, std::string_view request_id);
+// Answers with an error in the caller's dialect. `fields` as in Exchange::reply.
+io::Task<bool> reply_error(http::Exchange& exchange, const Dialect& dialect, const Error& error,
+                           std::string_view request_id, std::string fields);
+
+// One chat request's life: plan, attempts, commit, the record of what happened. Up to the commit point (the
+// first content of a stream, the whole of a reply that is not streamed) a failure moves on to the next target
+// and the caller sees nothing; behind it the stream ends with an error frame.
+class Relay {
+ public:
+  Relay(Context& context, http::Exchange& exchange, Caller caller);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  io::Task<void> run();
+  // Ends the request with an error of this kind, now: the client left, its time is over, the gateway stops.
+  // The relay may be gone when it returns.
+  void end(ErrorKind kind);
+
+ private:
+  static constexpr std::size_t kHeldBytesMax = 64u << 10;  // Of a stream, before its first content.
+  // How long a client may take to make room for the error that ends its request.
+  static constexpr std::chrono::seconds kLastWrite{1};
+
+  enum class Step { served, failed, broken, over };
+
+  bool may_ask();
+  routing::Plan plan();
+  io::Task<void> try_targets(const routing::Plan& plan);
+  bool take_turn(const Target& target, routing::Reason reason, const std::vector<Error>& errors);
+  io::Task<Step> attempt(Reply& reply, int targets_left);
+  io::Task<Step> relay_whole(Reply& reply);
+  io::Task<Step> relay_stream(Reply& reply);
+  io::Task<bool> forward(Reply& reply, std::vector<std::string_view>& frames);
+  Result<std::unique_ptr<Reply>> prepare(const Target& target);
+  Result<std::unique_ptr<Reply>> prepare_local(const Target& target);
+  Result<std::unique_ptr<Reply>> prepare_pass_through(const Target& target);
+  Result<std::unique_ptr<Reply>> prepare_translated(const Target& target);
+  Result<> note_dropped(std::vector<std::string> dropped);
+  const Result<ChatRequest>& canonical();
+  ReplyContext reply_context() const;
+  std::string upstream_head(const Target& target, std::size_t body_bytes, bool same_dialect) const;
+  std::string_view target_model(const Target& target) const;
+
+  void begin_stream(bool with_target);
+  std::string fields(bool with_target) const;
+  Error end_error() const;
+  void judge(const Target& target, Step step, Duration took);
+  void record_usage(const Reply& reply);
+  io::Task<void> finish(const Error& error);
+  void write_record();
+  Step fail_with(Error error);
+
+  Context& context_;
+  http::Exchange& exchange_;
+  Caller caller_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::list<Relay*>::iterator position_;
+  TimePoint began_;
+  io::Deadline total_, silence_;
+
+  const Model* model_ = nullptr;
+  const Target* target_ = nullptr;  // The one that is tried or serves.
+  std::string_view reason_;         // Why it.
+  Reply* reply_ = nullptr;          // While a reply is under way.
+  std::optional<Result<ChatRequest>> canonical_;
+  std::vector<std::string> dropped_;
+  std::string held_;
+  std::optional<Usage> usage_;
+  std::optional<Duration> first_token_;
+  TimePoint last_token_{};
+  Duration waited_{};  // For targets and for the client: not the gateway's own time.
+  std::optional<Error> error_;
+  std::optional<ErrorKind> ended_;
+  telemetry::Outcome outcome_ = telemetry::Outcome::ok;
+  int attempts_ = 0;
+  bool committed_ = false;
+};
+
+}  // namespace switchyard::relay

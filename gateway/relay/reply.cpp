@@ -1,0 +1,293 @@
+#include "gateway/relay/reply.h"
+
+namespace switchyard::relay {
+
+namespace {
+
+// What both kinds of HTTP reply do alike: send, and make a failure of a status that is not 200.
+class HttpReply : public Reply {
+ public:
+  HttpReply(upstream::Upstream& upstream, const upstream::Origin& origin, const Dialect& dialect,
+            std::unique_ptr<HttpRequest> request, std::chrono::milliseconds connect_timeout)
+      : dialect_(dialect),
+        call_(upstream, origin),
+        request_(std::move(request)),
+        connect_timeout_(connect_timeout) {}
+
+  io::Task<Result<>> start() override {
+    std::vector<std::string_view> pieces;
+    pieces.reserve(1 + request_->body.size());
+    pieces.emplace_back(request_->head);
+    pieces.insert(pieces.end(), request_->body.begin(), request_->body.end());
+    auto sent = co_await call_.start(pieces, connect_timeout_);
+    request_.reset();
+    if (!sent) co_return sent;
+    const upstream::ResponseHead& head = call_.head();
+    if (head.status == 200) co_return Result<>();
+    if (head.status < 400) {
+      co_return fail(ErrorKind::bad_reply,
+                     "the provider answered with status " + std::to_string(head.status));
+    }
+    const auto body = co_await call_.read_all(kErrorBytesMax);
+    if (!body && body.error().kind != ErrorKind::bad_reply) co_return body.error();
+    Error error = dialect_.parse_error(head.status, body ? body->view() : std::string_view());
+    error.upstream_status = head.status;
+    error.retry_after = head.retry_after;
+    co_return error;
+  }
+
+  void set_deadline(ErrorKind kind, Duration delay) override { call_.set_deadline(kind, delay); }
+
+  void clear_deadline() override { call_.clear_deadline(); }
+
+  void abort(ErrorKind kind) override { call_.abort(kind); }
+
+ protected:
+  Result<> expect_stream() const {
+    if (call_.head().is_event_stream) return {};
+    return fail(ErrorKind::bad_reply, "the provider did not answer with an event stream");
+  }
+
+  const Dialect& dialect_;  // The target's.
+  upstream::HttpCall call_;
+
+ private:
+  std::unique_ptr<HttpRequest> request_;
+  std::chrono::milliseconds connect_timeout_;
+};
+
+class PassThrough final : public HttpReply {
+ public:
+  PassThrough(upstream::Upstream& upstream, const upstream::Origin& origin, const Dialect& dialect,
+              std::unique_ptr<HttpRequest> request, std::chrono::milliseconds connect_timeout,
+              bool drop_usage)
+      : HttpReply(upstream, origin, dialect, std::move(request), connect_timeout),
+        scanner_(dialect.make_scanner(drop_usage)) {}
+
+  io::Task<Result<bool>> next(std::vector<std::string_view>& frames) override {
+    frames.clear();
+    if (const auto checked = expect_stream(); !checked) co_return checked.error();
+    while (!scanner_->is_complete()) {
+      const auto more = co_await call_.read(pieces_);
+      if (!more) co_return more.error();
+      const auto scanned = *more ? scanner_->feed(pieces_, frames) : scanner_->finish(frames);
+      if (!scanned) co_return scanned.error();
+      if (scanner_->error()) co_return *scanner_->error();
+      if (!frames.empty()) co_return true;
+      if (!*more) break;
+    }
+    co_return false;
+  }
+
+  io::Task<Result<std::string>> whole() override {
+    const auto body = co_await call_.read_all(kReplyBytesMax);
+    if (!body) co_return body.error();
+    const auto usage = dialect_.scan_reply(body->view());
+    if (!usage) co_return usage.error();
+    usage_ = *usage;
+    has_content_ = true;
+    co_return std::string(body->view());
+  }
+
+  io::Task<void> settle() override {
+    call_.set_deadline(ErrorKind::between_tokens_timeout, std::chrono::milliseconds(200));
+    for (int i = 0; i < 4; ++i) {
+      const auto more = co_await call_.read(pieces_);
+      if (!more || !*more) break;
+    }
+    call_.clear_deadline();
+  }
+
+  bool has_content() const override { return has_content_ || scanner_->has_content(); }
+
+  const std::optional<Usage>& usage() const override { return usage_ ? usage_ : scanner_->usage(); }
+
+ private:
+  std::unique_ptr<StreamScanner> scanner_;
+  std::vector<std::string_view> pieces_;
+  std::optional<Usage> usage_;
+  bool has_content_ = false;
+};
+
+// The caller's side of a reply that exists as events: shared by the translated and the local reply.
+class EventRelay {
+ public:
+  EventRelay(const Dialect& caller, ReplyContext context)
+      : caller_(caller), context_(std::move(context)), writer_(caller.make_event_writer(context_)) {}
+
+  // Appends the events' frames to out(). Fails when the target reported an error in its stream.
+  Result<> write(const std::vector<Event>& events) {
+    for (const Event& event : events) {
+      if (const auto* failed = std::get_if<ReplyFailed>(&event)) return failed->error;
+      if (const auto* usage = std::get_if<Usage>(&event)) usage_ = *usage;
+      has_content_ |= is_content(event);
+      writer_->write(event, out_);
+    }
+    return {};
+  }
+
+  void end() { writer_->end(out_); }
+
+  // Folds a complete reply.
+  Result<std::string> fold(const std::vector<Event>& events) {
+    for (const Event& event : events) {
+      if (const auto* failed = std::get_if<ReplyFailed>(&event)) return failed->error;
+      if (const auto* usage = std::get_if<Usage>(&event)) usage_ = *usage;
+    }
+    has_content_ = true;
+    return caller_.write_reply(events, context_);
+  }
+
+  std::string& out() { return out_; }
+
+  bool has_content() const { return has_content_; }
+
+  const std::optional<Usage>& usage() const { return usage_; }
+
+ private:
+  const Dialect& caller_;
+  ReplyContext context_;
+  std::unique_ptr<EventWriter> writer_;
+  std::string out_;
+  std::optional<Usage> usage_;
+  bool has_content_ = false;
+};
+
+class Translated final : public HttpReply {
+ public:
+  Translated(upstream::Upstream& upstream, const upstream::Origin& origin, const Dialect& target,
+             const Dialect& caller, ReplyContext context, std::unique_ptr<HttpRequest> request,
+             std::chrono::milliseconds connect_timeout)
+      : HttpReply(upstream, origin, target, std::move(request), connect_timeout),
+        relay_(caller, std::move(context)),
+        parser_(target.make_event_parser()) {}
+
+  io::Task<Result<bool>> next(std::vector<std::string_view>& frames) override {
+    frames.clear();
+    if (const auto checked = expect_stream(); !checked) co_return checked.error();
+    relay_.out().clear();
+    while (!ended_) {
+      events_.clear();
+      const auto more = co_await call_.read(pieces_);
+      Result<> parsed;
+      if (more && *more) {
+        for (std::size_t i = 0; i < pieces_.size() && parsed; ++i)
+          parsed = parser_->feed(pieces_[i], events_);
+      } else {
+        parsed = parser_->finish(events_);
+        // A provider that sent its whole answer need not end its body in order too.
+        if (!more && !parsed) parsed = more.error();
+        ended_ = true;
+      }
+      const auto written = relay_.write(events_);
+      if (ended_ && written && parsed) relay_.end();
+      if (!relay_.out().empty()) frames.emplace_back(relay_.out());
+      if (!written) co_return written.error();
+      if (!parsed) co_return parsed.error();
+      if (!frames.empty()) co_return true;
+    }
+    co_return false;
+  }
+
+  io::Task<Result<std::string>> whole() override {
+    const auto body = co_await call_.read_all(kReplyBytesMax);
+    if (!body) co_return body.error();
+    std::vector<Event> events;
+    if (const auto parsed = dialect_.parse_reply(body->view(), events); !parsed) co_return parsed.error();
+    co_return relay_.fold(events);
+  }
+
+  bool has_content() const override { return relay_.has_content(); }
+
+  const std::optional<Usage>& usage() const override { return relay_.usage(); }
+
+ private:
+  EventRelay relay_;
+  std::unique_ptr<EventParser> parser_;
+  std::vector<std::string_view> pieces_;
+  std::vector<Event> events_;
+  bool ended_ = false;
+};
+
+class Local final : public Reply {
+ public:
+  Local(boost::asio::io_context& io_context, io::Deadlines& deadlines, local::Engine& engine,
+        local::GenerateRequest request, std::string model, const Dialect& caller, ReplyContext context)
+      : relay_(caller, std::move(context)),
+        call_(io_context, deadlines, engine),
+        request_(std::move(request)),
+        model_(std::move(model)) {}
+
+  io::Task<Result<>> start() override { co_return call_.start(std::move(request_), model_); }
+
+  io::Task<Result<bool>> next(std::vector<std::string_view>& frames) override {
+    frames.clear();
+    relay_.out().clear();
+    while (!ended_) {
+      const auto more = co_await call_.read(events_);
+      if (!more) co_return more.error();
+      const auto written = relay_.write(events_);
+      if (!*more && written) relay_.end();
+      if (!relay_.out().empty()) frames.emplace_back(relay_.out());
+      if (!written) co_return written.error();
+      ended_ = !*more;
+      if (!frames.empty()) co_return true;
+    }
+    co_return false;
+  }
+
+  io::Task<Result<std::string>> whole() override {
+    std::vector<Event> all;
+    for (;;) {
+      const auto more = co_await call_.read(events_);
+      if (!more) co_return more.error();
+      if (!*more) break;
+      all.insert(all.end(), std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end()));
+    }
+    co_return relay_.fold(all);
+  }
+
+  bool has_content() const override { return relay_.has_content(); }
+
+  const std::optional<Usage>& usage() const override { return relay_.usage(); }
+
+  void set_deadline(ErrorKind kind, Duration delay) override { call_.set_deadline(kind, delay); }
+
+  void clear_deadline() override { call_.clear_deadline(); }
+
+  void abort(ErrorKind kind) override { call_.abort(kind); }
+
+ private:
+  EventRelay relay_;
+  upstream::LocalCall call_;
+  local::GenerateRequest request_;
+  std::string model_;
+  std::vector<Event> events_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Reply> make_pass_through(upstream::Upstream& upstream, const upstream::Origin& origin,
+                                         const Dialect& dialect, std::unique_ptr<HttpRequest> request,
+                                         std::chrono::milliseconds connect_timeout, bool drop_usage) {
+  return std::make_unique<PassThrough>(upstream, origin, dialect, std::move(request), connect_timeout,
+                                       drop_usage);
+}
+
+std::unique_ptr<Reply> make_translated(upstream::Upstream& upstream, const upstream::Origin& origin,
+                                       const Dialect& target, const Dialect& caller, ReplyContext context,
+                                       std::unique_ptr<HttpRequest> request,
+                                       std::chrono::milliseconds connect_timeout) {
+  return std::make_unique<Translated>(upstream, origin, target, caller, std::move(context),
+                                      std::move(request), connect_timeout);
+}
+
+std::unique_ptr<Reply> make_local(boost::asio::io_context& io_context, io::Deadlines& deadlines,
+                                  local::Engine& engine, local::GenerateRequest request, std::string model,
+                                  const Dialect& caller, ReplyContext context) {
+  return std::make_unique<Local>(io_context, deadlines, engine, std::move(request), std::move(model), caller,
+                                 std::move(context));
+}
+
+}  // namespace switchyard::relay

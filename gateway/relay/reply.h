@@ -1,0 +1,69 @@
+#pragma once
+
+#include "adapters/dialects/dialect.h"
+#include "gateway/upstream/call.h"
+#include "gateway/upstream/local.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace switchyard::relay {
+
+inline constexpr std::size_t kReplyBytesMax = 64u << 20;  // A whole JSON reply.
+inline constexpr std::size_t kErrorBytesMax = 1u << 20;   // An error's body.
+
+// One attempt's reply, in the caller's dialect whatever the target speaks. Either start(), then next() until
+// it is false; or start(), then whole().
+class Reply {
+ public:
+  virtual ~Reply() = default;
+
+  // Sends the request and waits for the reply's head. Fails with the error that the target reports.
+  virtual io::Task<Result<>> start() = 0;
+  // Replaces `frames` with the next whole frames for the caller, valid until the next call; false when the
+  // reply is complete, terminator included. A reply that breaks off fails; `frames` are then what came before
+  // the break.
+  virtual io::Task<Result<bool>> next(std::vector<std::string_view>& frames) = 0;
+  // The body of a reply that is not streamed.
+  virtual io::Task<Result<std::string>> whole() = 0;
+
+  // After next() was false: reads what is left of the body, for a moment, so that the connection serves
+  // again.
+  virtual io::Task<void> settle() { co_return; }
+
+  // A part of the answer itself has been read: from here on another target would be seen.
+  virtual bool has_content() const = 0;
+  virtual const std::optional<Usage>& usage() const = 0;
+
+  // What ends the next wait, and with which error.
+  virtual void set_deadline(ErrorKind kind, Duration delay) = 0;
+  virtual void clear_deadline() = 0;
+  virtual void abort(ErrorKind kind) = 0;
+};
+
+// An upstream HTTP request: the head, the body's pieces, and what keeps them alive. Pieces may point into the
+// caller's body, which must live until start() has returned.
+struct HttpRequest {
+  std::string head;
+  std::string text;  // Whatever of the body was written for this target.
+  std::vector<std::string_view> body;
+};
+
+// Same dialect on both sides: the bytes pass through. `drop_usage` as in Dialect::make_scanner.
+std::unique_ptr<Reply> make_pass_through(upstream::Upstream& upstream, const upstream::Origin& origin,
+                                         const Dialect& dialect, std::unique_ptr<HttpRequest> request,
+                                         std::chrono::milliseconds connect_timeout, bool drop_usage);
+// Two dialects: the target's bytes become events, the events the caller's bytes.
+std::unique_ptr<Reply> make_translated(upstream::Upstream& upstream, const upstream::Origin& origin,
+                                       const Dialect& target, const Dialect& caller, ReplyContext context,
+                                       std::unique_ptr<HttpRequest> request,
+                                       std::chrono::milliseconds connect_timeout);
+// The model in this process.
+std::unique_ptr<Reply> make_local(boost::asio::io_context& io_context, io::Deadlines& deadlines,
+                                  local::Engine& engine, local::GenerateRequest request, std::string model,
+                                  const Dialect& caller, ReplyContext context);
+
+}  // namespace switchyard::relay
