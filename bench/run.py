@@ -24,7 +24,7 @@ http {{
   access_log off;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  client_max_body_size 32m; client_body_buffer_size 256k; keepalive_requests 100000000; keepalive_timeout 600s;
+  client_max_body_size 32m; {body_buffer} keepalive_requests 100000000; keepalive_timeout 600s;
   {upstreams}
 }}
 """
@@ -122,16 +122,21 @@ class Bench:
     def start_direct(self, sim):
         return None, None, sim
 
-    def start_nginx(self, sim):
+    def start_nginx(self, sim, body_buffer=""):
         port = free_port()
         conf = os.path.join(self.folder, f"nginx{port}.conf")
         with open(conf, "w") as file:
-            file.write(NGINX_CONF.format(folder=self.folder, upstreams=NGINX_SERVER.format(port=port, sim=sim)))
+            servers = NGINX_SERVER.format(port=port, sim=sim)
+            file.write(NGINX_CONF.format(folder=self.folder, upstreams=servers, body_buffer=body_buffer))
         nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
         process = self.spawn(GATEWAY_CORE, [nginx, "-p", self.folder, "-e", "/dev/null", "-c", conf])
         wait_for(port, process)
         with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
             return process, int(children.read().split()[0]), port
+
+    def start_nginx_buffered(self, sim):
+        """By default nginx writes a body of over 16 KiB to a file; this one keeps it in memory."""
+        return self.start_nginx(sim, "client_body_buffer_size 256k;")
 
     def start_switchyard(self, sim):
         port, admin = free_port(), free_port()
@@ -201,6 +206,8 @@ class Bench:
             result["1,000 stalled readers: p99 µs of 500/s beside"] = got["latency_us"]["p99"]
 
         self.with_proxy(name, self.json_sim, requests)
+        if name == "nginx_buffered":
+            return result
         self.with_proxy(name, self.stream_sim, streams)
         self.with_proxy(name, self.slow_stream_sim, stream_memory)
         if not self.options.quick:
@@ -223,7 +230,7 @@ class Bench:
             for name in self.options.only:
                 print(f"round {number + 1} of {self.options.rounds}: {name}", file=sys.stderr)
                 results[name].append(self.round(name))
-        return {name: {row: median([r[row] for r in rounds]) for row in rounds[0]} for name, rounds in results.items()}
+        return {name: {row: median([r.get(row) for r in rounds]) for row in rounds[0]} for name, rounds in results.items()}
 
 
 def median(values):
@@ -236,7 +243,7 @@ def add_overheads(table):
         return
     for row in [row for row in table["direct"] if "p50" in row or "p99" in row]:
         for name in table:
-            if name != "direct":
+            if name != "direct" and row in table[name]:
                 table[name][row + ", added"] = table[name][row] - table["direct"][row]
         table["direct"][row + ", added"] = None
 
@@ -248,8 +255,9 @@ def print_table(table):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
 
     names = list(table)
+    titles = {"nginx_buffered": "nginx, 256 KB body buffer"}
     ratio = "nginx" in table and "switchyard" in table
-    print("| | " + " | ".join(names) + (" | Switchyard : nginx |" if ratio else " |"))
+    print("| | " + " | ".join(titles.get(name, name) for name in names) + (" | Switchyard : nginx |" if ratio else " |"))
     print("|---|" + "---:|" * (len(names) + ratio))
     for row in table[names[-1]]:
         cells = [cell(table[name].get(row)) for name in names]
@@ -264,7 +272,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="short windows, no idle and stalled parts")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--gateway", default="build/release/switchyard")
-    parser.add_argument("--only", default="direct,nginx,switchyard", type=lambda text: text.split(","))
+    parser.add_argument("--only", default="direct,nginx,nginx_buffered,switchyard", type=lambda text: text.split(","))
     parser.add_argument("--json", help="also write the medians to this file")
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
