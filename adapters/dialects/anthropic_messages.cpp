@@ -348,7 +348,10 @@ class AnthropicMessages final : public Dialect {
 
   WrittenError write_error(const Error& error, std::string_view request_id) const override {
     const Shape shape = shape_of(error);
-    const std::string_view message = error.message.empty() ? name_of(error.kind) : error.message;
+    std::string message(error.message.empty() ? name_of(error.kind) : error.message);
+    // The dialect has no member for the field at fault.
+    if (!error.param.empty() && message.find(error.param) == std::string::npos)
+      message = error.param + ": " + message;
     const Json body{{"type", "error"},
                     {"error", {{"type", shape.type}, {"message", message}}},
                     {"request_id", request_id}};

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -43,10 +45,17 @@ Error wrong_type(const std::string& path, std::string_view name, const char* wan
   return fail(ErrorKind::invalid_request, full + " must be " + wanted, full);
 }
 
-// True when brackets outside strings nest deeper than kJsonDepthMax; looked at before anything recursive
-// runs.
-bool is_too_deep(std::string_view text) {
-  int depth = 0;
+// What makes a document more costly to hold than its size says; null when nothing does. Looked at before a
+// tree is built: the tree of a small document of tiny values is many times its size, and a member is found by
+// going through those before it.
+const char* excess_of(std::string_view text) {
+  struct Level {
+    bool is_object = false;
+    int members = 0;
+  };
+
+  std::array<Level, kJsonDepthMax + 1> levels{};
+  int depth = 0, values = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -59,18 +68,26 @@ bool is_too_deep(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) return true;
+      if (++depth > kJsonDepthMax) return "is nested too deeply";
+      levels[static_cast<std::size_t>(depth)] = {c == '{', 0};
+      ++values;
     } else if (c == '}' || c == ']') {
-      --depth;
+      depth = std::max(depth - 1, 0);
+    } else if (c == ',') {
+      Level& level = levels[static_cast<std::size_t>(depth)];
+      if (++values > kJsonValuesMax) return "has too many values";
+      if (level.is_object && ++level.members >= kJsonMembersMax) return "has an object with too many members";
     }
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace
 
 Result<Json> parse_object(std::string_view body) {
-  if (is_too_deep(body)) return fail(ErrorKind::invalid_request, "the body is nested too deeply");
+  if (const char* excess = excess_of(body)) {
+    return fail(ErrorKind::invalid_request, std::string("the body ") + excess);
+  }
   Json json = Json::parse(body, nullptr, false);
   if (json.is_discarded()) return fail(ErrorKind::invalid_request, "the body is not valid JSON");
   if (!json.is_object()) return fail(ErrorKind::invalid_request, "the body must be a JSON object");
@@ -79,7 +96,7 @@ Result<Json> parse_object(std::string_view body) {
 
 Result<Json> parse_arguments(std::string_view text, const std::string& param) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
-  if (!is_too_deep(text)) {
+  if (!excess_of(text)) {
     Json json = Json::parse(text, nullptr, false);
     if (json.is_object()) return json;
   }

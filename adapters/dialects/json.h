@@ -19,10 +19,12 @@ namespace switchyard {
 // Documents whose member order matters to a model (schemas, arguments) keep it.
 using Json = nlohmann::ordered_json;
 
-// Parses a request's body. Fails with invalid_request: no JSON, not UTF-8, no object, nested deeper than
-// kJsonDepthMax (a deep document is an attack on whoever walks it).
+// Parses a request's body. Fails with invalid_request: no JSON, not UTF-8, no object, over one of the limits
+// below (a document over them is an attack on whoever walks it).
 Result<Json> parse_object(std::string_view body);
 inline constexpr int kJsonDepthMax = 256;
+inline constexpr int kJsonMembersMax = 512;     // Of one object.
+inline constexpr int kJsonValuesMax = 200'000;  // In all.
 
 // The JSON text of an argument object: `text` itself when it is one, "{}" when it is blank. Fails with
 // invalid_request naming `param`.

@@ -31,7 +31,8 @@ bool is_harmless_loss(std::string_view field) {
 Result<> drop_unmapped(const ChatRequest& request, std::vector<std::string>& dropped) {
   for (const std::string& field : request.unmapped) {
     if (!is_harmless_loss(field)) {
-      return fail(ErrorKind::unsupported, "the target cannot express " + field, field);
+      const std::string name = field.substr(0, 100);
+      return fail(ErrorKind::unsupported, "the target cannot express " + name, name);
     }
     dropped.push_back(field);
   }

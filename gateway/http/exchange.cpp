@@ -83,6 +83,7 @@ Exchange::Exchange(io::Socket& socket, io::Deadlines& deadlines, Request& reques
     : socket_(socket),
       request_(request),
       timer_(deadlines, &Exchange::timer, this),
+      look_again_(deadlines, &Exchange::look_again, this),
       must_close_(close_after || !request.keep_alive()) {}
 
 Exchange::~Exchange() {
@@ -209,6 +210,7 @@ void Exchange::on_gone(void (*callback)(void*), void* context) {
 
 void Exchange::clear_on_gone() {
   gone_callback_ = nullptr;
+  look_again_.disarm();
   socket_.clear_watch();
 }
 
@@ -218,12 +220,23 @@ void Exchange::readable(void* self) {
     case io::Socket::Peer::silent:  // Not the client itself spoke but its TLS.
       return exchange.socket_.watch(&Exchange::readable, self);
     case io::Socket::Peer::speaking:
-      return;  // The next request is there already: it waits for its turn.
+      // The next request is there already and waits for its turn; the socket stays readable whatever follows
+      // it.
+      return exchange.look_again_.arm_in(kLookAgain);
     case io::Socket::Peer::closed:
-      break;
+      return exchange.left();
   }
-  exchange.abandon();
-  if (auto* callback = std::exchange(exchange.gone_callback_, nullptr)) callback(exchange.gone_context_);
+}
+
+void Exchange::look_again(void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  if (exchange.socket_.has_closed_behind()) return exchange.left();
+  exchange.look_again_.arm_in(kLookAgain);
+}
+
+void Exchange::left() {
+  abandon();
+  if (auto* callback = std::exchange(gone_callback_, nullptr)) callback(gone_context_);
 }
 
 void Exchange::abandon() {

@@ -17,6 +17,7 @@ class Exchange {
  public:
   // How long a stream may be silent before it carries a comment, so that nothing on the way cuts it.
   static constexpr std::chrono::seconds kHeartbeat{15};
+  static constexpr std::chrono::milliseconds kLookAgain{250};
   // How long a client may take to read a whole reply before it is given up.
   static constexpr std::chrono::minutes kReplyTaken{5};
 
@@ -69,11 +70,14 @@ class Exchange {
   void append_head(std::string& head, int status, std::string_view fields) const;
   io::Task<bool> send(std::span<const std::string_view> pieces);
   static void readable(void* self);
+  static void look_again(void* self);
   static void timer(void* self);
+  void left();
 
   io::Socket& socket_;
   Request& request_;
-  io::Deadline timer_;  // The next comment of a stream; the end of patience for a whole reply.
+  io::Deadline timer_;       // The next comment of a stream; the end of patience for a whole reply.
+  io::Deadline look_again_;  // While the next request lies unread in front of what tells that a client left.
   void (*gone_callback_)(void*) = nullptr;
   void* gone_context_ = nullptr;
   std::string unsent_;  // The rest of a comment that the kernel took only in part.

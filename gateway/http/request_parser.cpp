@@ -144,7 +144,7 @@ bool RequestParser::set_target(string_view target) {
                                                                                      : 0;
     if (scheme == 0) return text == "*" ? (request_.path_ = request_.keep("*"), true) : false;
     const auto slash = text.find_first_of("/?", scheme);
-    if (slash == scheme) return false;
+    if (slash == scheme || text.size() == scheme) return false;
     text = slash == std::string_view::npos ? std::string_view("/") : text.substr(slash);
   }
   if (text.find('#') != std::string_view::npos) return false;

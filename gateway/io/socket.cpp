@@ -1,6 +1,7 @@
 #include "gateway/io/socket.h"
 
 #include <boost/asio/error.hpp>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
@@ -133,6 +134,14 @@ Socket::Peer Socket::peek() {
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (got > 0) return Peer::speaking;
   return got < 0 && (errno == EAGAIN || errno == EINTR) ? Peer::silent : Peer::closed;
+}
+
+bool Socket::has_closed_behind() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const int descriptor = const_cast<Tcp::socket&>(socket_).native_handle();
+  return ::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+         info.tcpi_state != TCP_ESTABLISHED;
 }
 
 Socket::Io Socket::from_ssl(int result, std::size_t bytes) {

@@ -73,6 +73,8 @@ class Socket {
   // What reading would find, without reading: nothing yet, bytes, or the peer's end (a reset too).
   enum class Peer { silent, speaking, closed };
   Peer peek();
+  // True when the peer has closed or reset behind bytes that are still unread, where peek() sees these only.
+  bool has_closed_behind() const;
 
   void close();
   // Sends FIN, keeps reading: so that the last bytes reach a peer that still sends.

@@ -65,8 +65,15 @@ std::string Relay::fields(bool with_target) const {
   }
   append_field(fields, "x-switchyard-attempts", std::to_string(attempts_));
   if (!dropped_.empty()) {
+    constexpr std::size_t kNamesBytesMax = 1024;
     std::string names;
-    for (const std::string& name : dropped_) names += (names.empty() ? "" : ",") + printable(name);
+    for (const std::string& name : dropped_) {
+      if (names.size() + name.size() > kNamesBytesMax) {
+        names += ",...";
+        break;
+      }
+      names += (names.empty() ? "" : ",") + printable(name);
+    }
     append_field(fields, "x-switchyard-dropped", names);
   }
   return fields;

@@ -249,5 +249,22 @@ TEST(OpenAiRequest, NamesTheFieldThatIsWrong) {
   }
 }
 
+// A tree of tiny values is many times its text, and its members are found one behind the other.
+TEST(OpenAiRequest, RefusesADocumentThatCostsMoreThanItsSize) {
+  const auto with = [](const std::string& more) {
+    return R"({"model":"m","messages":[{"role":"user","content":"x"}])" + more + "}";
+  };
+  std::string members, values = ",\"x\":[0";
+  for (int i = 0; i < 600; ++i) members += ",\"a" + std::to_string(i) + "\":1";
+  for (int i = 0; i < 200'000; ++i) values += ",0";
+  for (const std::string& body : {with(members), with(values + "]")}) {
+    const auto request = openai_chat().parse_request(body);
+    ASSERT_FALSE(request);
+    EXPECT_EQ(request.error().kind, ErrorKind::invalid_request);
+    EXPECT_NE(request.error().message.find("too many"), std::string::npos) << request.error().message;
+  }
+  EXPECT_TRUE(openai_chat().parse_request(with(",\"seed\":1")));
+}
+
 }  // namespace
 }  // namespace switchyard
