@@ -1,6 +1,7 @@
 #include "adapters/dialects/anthropic_messages.h"
 
 #include "adapters/dialects/stream_scanner.h"
+#include "adapters/dialects/walk.h"
 
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
@@ -187,7 +188,7 @@ namespace {
 class Scanner final : public FrameScanner {
  protected:
   Result<Verdict> inspect(const SseRecord& record) override {
-    const auto parsed = parse_event_json(record.data);
+    const auto parsed = parse_event_json(record.data, record.readable);
     if (!parsed) return parsed.error();
     if (!parsed->is_object()) return fail(ErrorKind::bad_reply, "the provider's event is no JSON object");
     const std::string_view named = string_at(*parsed, "type");
@@ -378,15 +379,35 @@ class AnthropicMessages final : public Dialect {
 
   std::unique_ptr<StreamScanner> make_scanner(bool) const override { return std::make_unique<Scanner>(); }
 
-  Result<Usage> scan_reply(std::string_view body) const override {
-    const auto parsed = parse_event_json(body);
-    if (!parsed) return parsed.error();
-    simdjson::dom::array content;
-    if ((*parsed)["content"].get(content)) {
-      return fail(ErrorKind::bad_reply, "the provider's reply is no message");
-    }
+  using Dialect::scan_reply;
+
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const override {
+    const auto not_json = [] {
+      return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
+    };
+    OnDemand document;
+    simdjson::ondemand::object reply;
+    if (document.open(body, capacity, reply)) return not_json();
     TokenCounts counts;
-    counts.merge(*parsed);
+    bool has_content = false;
+    for (auto field : reply) {
+      std::string_view name, text;
+      if (field.error() || field.unescaped_key().get(name)) return not_json();
+      simdjson::ondemand::value value = field.value_unsafe().value();
+      simdjson::ondemand::json_type type;
+      if (value.type().get(type)) return not_json();
+      if (name == "usage" && type == simdjson::ondemand::json_type::object) {
+        if (walk_text(value, text)) return not_json();
+        const auto parsed = parse_event_json("{\"usage\":" + std::string(text) + "}");
+        if (!parsed) return parsed.error();
+        counts.merge(*parsed);
+        continue;
+      }
+      has_content |= name == "content" && type == simdjson::ondemand::json_type::array;
+      if (walk(value, 2)) return not_json();
+    }
+    if (!document.at_end()) return not_json();
+    if (!has_content) return fail(ErrorKind::bad_reply, "the provider's reply is no message");
     return counts.total();
   }
 };

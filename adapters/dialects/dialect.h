@@ -130,8 +130,11 @@ class Dialect {
   // Same dialect on both sides. `drop_usage`: the gateway asked for the usage chunk, the caller did not.
   virtual std::unique_ptr<StreamScanner> make_scanner(bool drop_usage) const = 0;
   // Reads usage out of a whole reply that passes through; fails with bad_reply when it is not a complete JSON
-  // reply of this dialect.
-  virtual Result<Usage> scan_reply(std::string_view body) const = 0;
+  // reply of this dialect. `capacity` as of read_envelope(). Nothing of the reply is copied, however large it
+  // is.
+  virtual Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const = 0;
+
+  Result<Usage> scan_reply(std::string_view body) const { return scan_reply(body, body.size()); }
 };
 
 inline constexpr std::size_t kEventBytesMax = 16u << 20;  // One SSE event; over it the reply is refused.

@@ -160,12 +160,12 @@ std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<simdjson::dom::element> parse_event_json(std::string_view text) {
+Result<simdjson::dom::element> parse_event_json(std::string_view text, std::size_t readable) {
   thread_local PaddedText padded;
   thread_local simdjson::dom::parser parser;
   if (parser.capacity() > PaddedText::kKeptMax) parser = simdjson::dom::parser();
   simdjson::dom::element element;
-  const char* bytes = padded.hold(text);
+  const char* bytes = readable >= simdjson::SIMDJSON_PADDING ? text.data() : padded.hold(text);
   if (parser.parse(bytes, text.size(), false).get(element)) {
     return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
   }

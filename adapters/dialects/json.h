@@ -49,7 +49,8 @@ std::string to_text(const Json& json);
 
 // Parses one event or reply with simdjson into memory of this thread: the element lives until the next call
 // on it. A worker has thousands of streams and one such memory, not one each. Fails with bad_reply.
-Result<simdjson::dom::element> parse_event_json(std::string_view text);
+// `readable`: how many bytes behind the text may be read; with less than simdjson's padding it is copied.
+Result<simdjson::dom::element> parse_event_json(std::string_view text, std::size_t readable = 0);
 
 // The string, or empty for anything else.
 std::string_view string_at(const simdjson::dom::element& element, std::string_view name);

@@ -3,6 +3,7 @@
 #include "adapters/canonical/json_text.h"
 #include "adapters/dialects/json.h"
 #include "adapters/dialects/stream_scanner.h"
+#include "adapters/dialects/walk.h"
 
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
@@ -54,7 +55,7 @@ class OpenAiScanner final : public FrameScanner {
       complete_ = true;
       return Verdict::forward;
     }
-    const auto chunk = parse_event_json(record.data);
+    const auto chunk = parse_event_json(record.data, record.readable);
     if (!chunk) return chunk.error();
     if (!chunk->is_object())
       return fail(ErrorKind::bad_reply, "the provider's stream has an event that is no object");
@@ -271,6 +272,25 @@ Json model_object(const std::string& name, std::int64_t created_s) {
   return {{"id", name}, {"object", "model"}, {"created", created_s}, {"owned_by", "switchyard"}};
 }
 
+Error not_json() {
+  return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
+}
+
+// Walks the choices, each on its own: a list of them is what makes a reply.
+simdjson::error_code walk_choices(simdjson::ondemand::value value, bool& has_some) {
+  simdjson::ondemand::array choices;
+  simdjson::ondemand::json_type type;
+  if (const auto error = value.type().get(type)) return error;
+  if (type != simdjson::ondemand::json_type::array) return walk(value, 2);
+  if (const auto error = value.get_array().get(choices)) return error;
+  for (auto choice : choices) {
+    if (choice.error()) return choice.error();
+    if (const auto error = walk(choice.value_unsafe(), 3)) return error;
+    has_some = true;
+  }
+  return simdjson::SUCCESS;
+}
+
 class OpenAiChat final : public Dialect {
  public:
   std::string_view name() const override { return "openai_chat"; }
@@ -328,17 +348,35 @@ class OpenAiChat final : public Dialect {
     return std::make_unique<OpenAiScanner>(drop_usage);
   }
 
-  Result<Usage> scan_reply(std::string_view body) const override {
-    const auto reply = parse_event_json(body);
-    if (!reply) return reply.error();
-    dom::element error;
-    if (!(*reply)["error"].get(error) && !error.is_null()) return openai::read_error(error, 0);
-    dom::array choices;
-    if ((*reply)["choices"].get_array().get(choices) || choices.size() == 0) {
-      return fail(ErrorKind::bad_reply, "the provider's answer has no choices");
+  using Dialect::scan_reply;
+
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const override {
+    OnDemand document;
+    simdjson::ondemand::object reply;
+    if (document.open(body, capacity, reply)) return not_json();
+    Usage usage;
+    bool has_choices = false;
+    for (auto field : reply) {
+      std::string_view name, text;
+      if (field.error() || field.unescaped_key().get(name)) return not_json();
+      simdjson::ondemand::value value = field.value_unsafe().value();
+      if (name == "choices") {
+        if (walk_choices(value, has_choices)) return not_json();
+      } else if (name == "usage" || name == "error") {
+        const bool is_usage = name == "usage";
+        if (walk_text(value, text)) return not_json();
+        if (text.empty()) continue;
+        const auto parsed = parse_event_json(text);
+        if (!parsed) return parsed.error();
+        if (!is_usage) return openai::read_error(*parsed, 0);
+        if (parsed->is_object()) usage = openai::read_usage(*parsed);
+      } else if (walk(value, 2)) {
+        return not_json();
+      }
     }
-    dom::element usage;
-    return !(*reply)["usage"].get(usage) && usage.is_object() ? openai::read_usage(usage) : Usage();
+    if (!document.at_end()) return not_json();
+    if (!has_choices) return fail(ErrorKind::bad_reply, "the provider's answer has no choices");
+    return usage;
   }
 };
 

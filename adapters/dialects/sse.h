@@ -34,9 +34,10 @@ class FrameSplitter {
 };
 
 struct SseRecord {
-  std::string_view event;  // Empty when the frame names none.
-  std::string_view data;   // The data lines, joined by LF.
-  bool has_data = false;   // False for a comment and an event without data, which no client should see.
+  std::string_view event;    // Empty when the frame names none.
+  std::string_view data;     // The data lines, joined by LF.
+  std::size_t readable = 0;  // How many bytes behind the data may be read: a parser wants some.
+  bool has_data = false;     // False for a comment and an event without data, which no client should see.
 };
 
 // Reads one frame. `scratch` holds the data when it comes in several lines; the views live as long as both.

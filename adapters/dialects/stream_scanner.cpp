@@ -2,9 +2,13 @@
 
 namespace switchyard {
 
-Result<> FrameScanner::take(std::string_view frame, std::vector<std::string_view>& forward) {
-  const SseRecord record = parse_frame(frame, scratch_);
+Result<> FrameScanner::take(std::string_view frame, std::size_t readable,
+                            std::vector<std::string_view>& forward) {
+  SseRecord record = parse_frame(frame, scratch_);
   if (!record.has_data) return {};
+  const char* const end = record.data.data() + record.data.size();
+  const bool is_in_frame = end >= frame.data() && end <= frame.data() + frame.size();
+  if (is_in_frame) record.readable = static_cast<std::size_t>(frame.data() + frame.size() - end) + readable;
   const auto verdict = inspect(record);
   if (!verdict) return verdict.error();
   if (error_ || *verdict == Verdict::drop) return {};
@@ -17,14 +21,19 @@ Result<> FrameScanner::take(std::string_view frame, std::vector<std::string_view
   return {};
 }
 
+Result<> FrameScanner::take_joined(std::vector<std::string_view>& forward) {
+  const std::string& frame = joined_.emplace_back(splitter_.take_joined());
+  return take(frame, frame.capacity() - frame.size(), forward);
+}
+
 Result<> FrameScanner::feed(std::span<const std::string_view> pieces,
                             std::vector<std::string_view>& forward) {
   joined_.clear();
   for (std::string_view bytes : pieces) {
     std::string_view frame;
     while (!complete_ && !error_ && splitter_.next(bytes, frame)) {
-      if (splitter_.is_joined()) frame = joined_.emplace_back(splitter_.take_joined());
-      if (const auto taken = take(frame, forward); !taken) return taken;
+      const auto taken = splitter_.is_joined() ? take_joined(forward) : take(frame, bytes.size(), forward);
+      if (!taken) return taken;
     }
     if (splitter_.is_too_large())
       return fail(ErrorKind::bad_reply, "the provider's stream has an event too large");
@@ -37,8 +46,7 @@ Result<> FrameScanner::finish(std::vector<std::string_view>& forward) {
   std::string_view frame;
   const bool in_frame = splitter_.finish(frame);
   if (!complete_ && !frame.empty()) {
-    frame = joined_.emplace_back(splitter_.take_joined());
-    if (const auto taken = take(frame, forward); !taken) return taken;
+    if (const auto taken = take_joined(forward); !taken) return taken;
   }
   if (complete_ || error_) return {};
   const std::string_view terminator = missing_terminator();

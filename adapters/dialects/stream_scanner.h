@@ -36,7 +36,9 @@ class FrameScanner : public StreamScanner {
   std::optional<Usage> usage_;
 
  private:
-  Result<> take(std::string_view frame, std::vector<std::string_view>& forward);
+  // `readable`: bytes behind the frame that may be read.
+  Result<> take(std::string_view frame, std::size_t readable, std::vector<std::string_view>& forward);
+  Result<> take_joined(std::vector<std::string_view>& forward);
 
   FrameSplitter splitter_;
   std::deque<std::string> joined_;  // Frames of more than one piece; deque elements stay where they are.

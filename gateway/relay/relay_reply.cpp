@@ -92,7 +92,7 @@ void Relay::record_usage(const Reply& reply) {
 }
 
 io::Task<Relay::Step> Relay::relay_whole(Reply& reply) {
-  Result<std::string> body = fail(ErrorKind::internal, {});
+  Result<Body> body = fail(ErrorKind::internal, {});
   {
     const WaitClock clock(waited_);
     body = co_await reply.whole();
@@ -103,7 +103,7 @@ io::Task<Relay::Step> Relay::relay_whole(Reply& reply) {
   record_usage(reply);
   exchange_.request().release_body();
   const WaitClock clock(waited_);
-  const bool sent = co_await exchange_.reply(200, "application/json", fields(true), *body);
+  const bool sent = co_await exchange_.reply(200, "application/json", fields(true), body->view());
   if (!sent) end(ErrorKind::cancelled);
   co_return Step::served;
 }

@@ -79,14 +79,14 @@ class PassThrough final : public HttpReply {
     co_return false;
   }
 
-  io::Task<Result<std::string>> whole() override {
-    const auto body = co_await call_.read_all(kReplyBytesMax);
+  io::Task<Result<Body>> whole() override {
+    auto body = co_await call_.read_all(kReplyBytesMax);
     if (!body) co_return body.error();
-    const auto usage = dialect_.scan_reply(body->view());
+    const auto usage = dialect_.scan_reply(body->view(), body->capacity());
     if (!usage) co_return usage.error();
     usage_ = *usage;
     has_content_ = true;
-    co_return std::string(body->view());
+    co_return Body{std::move(*body), {}};
   }
 
   io::Task<void> settle() override {
@@ -189,12 +189,14 @@ class Translated final : public HttpReply {
     co_return false;
   }
 
-  io::Task<Result<std::string>> whole() override {
+  io::Task<Result<Body>> whole() override {
     const auto body = co_await call_.read_all(kReplyBytesMax);
     if (!body) co_return body.error();
     std::vector<Event> events;
     if (const auto parsed = dialect_.parse_reply(body->view(), events); !parsed) co_return parsed.error();
-    co_return relay_.fold(events);
+    auto written = relay_.fold(events);
+    if (!written) co_return written.error();
+    co_return Body{{}, std::move(*written)};
   }
 
   bool has_content() const override { return relay_.has_content(); }
@@ -236,7 +238,7 @@ class Local final : public Reply {
     co_return false;
   }
 
-  io::Task<Result<std::string>> whole() override {
+  io::Task<Result<Body>> whole() override {
     std::vector<Event> all;
     for (;;) {
       const auto more = co_await call_.read(events_);
@@ -244,7 +246,9 @@ class Local final : public Reply {
       if (!*more) break;
       all.insert(all.end(), std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end()));
     }
-    co_return relay_.fold(all);
+    auto written = relay_.fold(all);
+    if (!written) co_return written.error();
+    co_return Body{{}, std::move(*written)};
   }
 
   bool has_content() const override { return relay_.has_content(); }

@@ -15,6 +15,14 @@ namespace switchyard::relay {
 inline constexpr std::size_t kReplyBytesMax = 64u << 20;  // A whole JSON reply.
 inline constexpr std::size_t kErrorBytesMax = 1u << 20;   // An error's body.
 
+// The body of a whole reply: as the provider sent it, or as it was written for the caller.
+struct Body {
+  io::ByteBuffer sent;
+  std::string written;
+
+  std::string_view view() const { return sent.size() > 0 ? sent.view() : std::string_view(written); }
+};
+
 // One attempt's reply, in the caller's dialect whatever the target speaks. Either start(), then next() until
 // it is false; or start(), then whole().
 class Reply {
@@ -28,7 +36,7 @@ class Reply {
   // the break.
   virtual io::Task<Result<bool>> next(std::vector<std::string_view>& frames) = 0;
   // The body of a reply that is not streamed.
-  virtual io::Task<Result<std::string>> whole() = 0;
+  virtual io::Task<Result<Body>> whole() = 0;
 
   // After next() was false: reads what is left of the body, for a moment, so that the connection serves
   // again.

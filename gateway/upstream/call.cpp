@@ -1,5 +1,7 @@
 #include "gateway/upstream/call.h"
 
+#include "adapters/dialects/dialect.h"
+
 #include <boost/asio/error.hpp>
 
 #include <cstring>
@@ -260,6 +262,7 @@ io::Task<Result<io::ByteBuffer>> HttpCall::read_all(std::size_t bytes_max) {
     }
   }
   block_.release();
+  body.spare(kBodyPadding);
   co_return body;
 }
 

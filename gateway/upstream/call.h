@@ -35,7 +35,7 @@ class HttpCall {
   // Replaces `pieces` with the next pieces of the body, valid until the next call; false at the body's end.
   // Fails with bad_reply when the connection ends first.
   io::Task<Result<bool>> read(std::vector<std::string_view>& pieces);
-  // The whole body; fails with bad_reply over `bytes_max`.
+  // The whole body, with kBodyPadding readable behind it; fails with bad_reply over `bytes_max`.
   io::Task<Result<io::ByteBuffer>> read_all(std::size_t bytes_max);
 
   // The next deadline: when it passes the call is aborted with `kind`. It replaces the one before.

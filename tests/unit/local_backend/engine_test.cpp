@@ -340,8 +340,8 @@ TEST(Engine, AFullQueueRefusesAndAWaitingRequestCanBeCancelled) {
 TEST(Engine, DestructionEndsEveryRequestOnce) {
   std::vector<std::shared_ptr<Recorder>> sinks;
   {
+    Gate started;  // Outlives the engine, whose thread opens it.
     const auto engine = bundled();
-    Gate started;
     sinks.push_back(std::make_shared<Recorder>());
     sinks[0]->each_text = [&] { started.open(); };
     engine->submit(ask("Tell me a short story."), sinks[0]);
