@@ -2,7 +2,7 @@
 include(CheckLanguage)
 check_language(CUDA)
 if(CMAKE_CUDA_COMPILER)
-  message(STATUS "CUDA: found ${CMAKE_CUDA_COMPILER}; the kernels are compiled as well")
+  message(STATUS "CUDA: found ${CMAKE_CUDA_COMPILER}; this version has no kernels for it, local models run on the CPU")
   set(SWITCHYARD_CUDA ON)
 else()
   message(STATUS "CUDA: not found; local models run on the CPU")

@@ -5,11 +5,16 @@
 #   switchyard_module(<name> PURE|IO SOURCES a.cpp ... DEPENDS other_module ... LIBRARIES external::lib ...)
 #
 # LIBRARIES are linked publicly; a PURE module may not name one of SWITCHYARD_IO_LIBRARIES.
+set(switchyard_only_if_needed "")
+if(SWITCHYARD_FUZZ)
+  set(switchyard_only_if_needed EXCLUDE_FROM_ALL)
+endif()
 set(SWITCHYARD_IO_LIBRARIES OpenSSL::SSL OpenSSL::Crypto Threads::Threads switchyard_asio)
 
 function(switchyard_module name)
   cmake_parse_arguments(M "PURE;IO" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
-  add_library(${name} STATIC ${M_SOURCES})
+  # Instrumented for fuzzing, only what a fuzz target needs is built.
+  add_library(${name} STATIC ${switchyard_only_if_needed} ${M_SOURCES})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC switchyard_flags ${M_DEPENDS} ${M_LIBRARIES})
   set_target_properties(${name} PROPERTIES SWITCHYARD_IS_IO "${M_IO}")
@@ -31,7 +36,7 @@ endfunction()
 # A GoogleTest program that mirrors one folder: switchyard_test(<name> SOURCES ... DEPENDS module ...).
 function(switchyard_test name)
   cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
-  if(NOT SWITCHYARD_TESTS)
+  if(NOT SWITCHYARD_TESTS OR SWITCHYARD_FUZZ)
     return()
   endif()
   add_executable(${name} ${T_SOURCES})

@@ -13,11 +13,12 @@ namespace switchyard {
 // A type of provider, as data: a dialect plus an address, a way to authenticate, and quirks. "openai",
 // "openai_compatible", "anthropic", "local" (which has no address: it runs in process).
 struct ProviderType {
-  std::string_view name;
-  std::string_view dialect;           // Empty for local.
-  std::string_view default_base_url;  // Empty: the config must give one.
-  std::string_view environment_key;   // "OPENAI_API_KEY": adds the provider to the embedded default config.
-  std::string_view chat_path;         // Appended to the base URL's path.
+  std::string_view name = {};
+  std::string_view dialect = {};           // Empty for local.
+  std::string_view default_base_url = {};  // Empty: the config must give one.
+  std::string_view environment_key =
+      {};                           // "OPENAI_API_KEY": adds the provider to the embedded default config.
+  std::string_view chat_path = {};  // Appended to the base URL's path.
   bool needs_key = true;
   enum class Auth { none, bearer, x_api_key } auth = Auth::none;
   bool max_completion_tokens = false;
