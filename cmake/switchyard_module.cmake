@@ -36,7 +36,7 @@ endfunction()
 # A GoogleTest program that mirrors one folder: switchyard_test(<name> SOURCES ... DEPENDS module ...).
 function(switchyard_test name)
   cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
-  if(NOT SWITCHYARD_TESTS OR SWITCHYARD_FUZZ)
+  if(NOT SWITCHYARD_TESTS)
     return()
   endif()
   add_executable(${name} ${T_SOURCES})
