@@ -33,6 +33,15 @@ function(switchyard_module name)
   endif()
 endfunction()
 
+# Precompiles headers for a target: switchyard_precompile(<target> header ...).
+function(switchyard_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    # Else no two builds of it are alike, and ccache keeps nothing that uses it.
+    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+endfunction()
+
 # A GoogleTest program that mirrors one folder: switchyard_test(<name> SOURCES ... DEPENDS module ...).
 function(switchyard_test name)
   cmake_parse_arguments(T "" "" "SOURCES;DEPENDS" ${ARGN})
@@ -42,6 +51,9 @@ function(switchyard_test name)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_DEPENDS} GTest::gmock_main)
   target_compile_definitions(${name} PRIVATE SWITCHYARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # A test's own code compiles in a third of the time and runs hardly longer: what it tests is optimized as ever.
+  target_compile_options(${name} PRIVATE -O0)
+  target_precompile_headers(${name} REUSE_FROM switchyard_test_pch)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()

@@ -9,7 +9,7 @@ namespace switchyard {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   append_json_string(text, out);
   return out;
@@ -18,7 +18,7 @@ std::string quoted(std::string_view text) {
 // ` name "value"`, or nothing for an empty value.
 std::string field(std::string_view name, std::string_view value) {
   if (value.empty()) return {};
-  return " " + std::string(name) + " " + quoted(value);
+  return " " + std::string(name) + " " + in_quotes(value);
 }
 
 // JSON text is shown as it is: quoting it again would hide it.
@@ -34,7 +34,7 @@ std::string flag(std::string_view name, const std::optional<bool>& value) {
 
 struct PartLine {
   std::string operator()(const TextPart& part) const {
-    return "text " + quoted(part.text) + json_field("cache_control", part.cache_control);
+    return "text " + in_quotes(part.text) + json_field("cache_control", part.cache_control);
   }
 
   std::string operator()(const ImagePart& part) const {
@@ -63,11 +63,11 @@ struct PartLine {
   }
 
   std::string operator()(const ThinkingPart& part) const {
-    if (!part.redacted.empty()) return "thinking redacted " + quoted(part.redacted);
-    return "thinking " + quoted(part.text) + field("signature", part.signature);
+    if (!part.redacted.empty()) return "thinking redacted " + in_quotes(part.redacted);
+    return "thinking " + in_quotes(part.text) + field("signature", part.signature);
   }
 
-  std::string operator()(const RefusalPart& part) const { return "refusal " + quoted(part.text); }
+  std::string operator()(const RefusalPart& part) const { return "refusal " + in_quotes(part.text); }
 };
 
 struct EventLine {
@@ -75,18 +75,18 @@ struct EventLine {
     return "start" + field("id", event.id) + field("model", event.model);
   }
 
-  std::string operator()(const TextDelta& event) const { return "text " + quoted(event.text); }
+  std::string operator()(const TextDelta& event) const { return "text " + in_quotes(event.text); }
 
-  std::string operator()(const RefusalDelta& event) const { return "refusal " + quoted(event.text); }
+  std::string operator()(const RefusalDelta& event) const { return "refusal " + in_quotes(event.text); }
 
-  std::string operator()(const ThinkingDelta& event) const { return "thinking " + quoted(event.text); }
+  std::string operator()(const ThinkingDelta& event) const { return "thinking " + in_quotes(event.text); }
 
   std::string operator()(const ThinkingSignature& event) const {
-    return "thinking_signature " + quoted(event.signature);
+    return "thinking_signature " + in_quotes(event.signature);
   }
 
   std::string operator()(const RedactedThinking& event) const {
-    return "redacted_thinking " + quoted(event.data);
+    return "redacted_thinking " + in_quotes(event.data);
   }
 
   std::string operator()(const ToolCallStart& event) const {
@@ -94,7 +94,7 @@ struct EventLine {
   }
 
   std::string operator()(const ToolCallDelta& event) const {
-    return "arguments " + std::to_string(event.index) + " " + quoted(event.arguments);
+    return "arguments " + std::to_string(event.index) + " " + in_quotes(event.arguments);
   }
 
   std::string operator()(const Usage& event) const { return dump(event); }
@@ -102,7 +102,7 @@ struct EventLine {
   std::string operator()(const Finish& event) const {
     constexpr const char* kNames[] = {"stop", "length", "tool_calls", "content_filter"};
     std::string line = std::string("finish ") + kNames[static_cast<int>(event.reason)];
-    if (event.stop_sequence) line += " at " + quoted(*event.stop_sequence);
+    if (event.stop_sequence) line += " at " + in_quotes(*event.stop_sequence);
     return line;
   }
 
@@ -155,7 +155,7 @@ void dump_formats(const ChatRequest& request, std::ostringstream& out) {
 
 std::string dump(const ChatRequest& request) {
   std::ostringstream out;
-  out << std::boolalpha << "model " << quoted(request.model) << '\n';
+  out << std::boolalpha << "model " << in_quotes(request.model) << '\n';
   dump_messages(request, out);
   dump_tools(request, out);
   dump_formats(request, out);
@@ -171,13 +171,13 @@ std::string dump(const ChatRequest& request) {
   number(out, "logprobs", request.logprobs);
   number(out, "top_logprobs", request.top_logprobs);
   if (!request.logit_bias.empty()) out << "logit_bias " << request.logit_bias << '\n';
-  for (const std::string& stop : request.stop) out << "stop " << quoted(stop) << '\n';
-  if (!request.user.empty()) out << "user " << quoted(request.user) << '\n';
-  if (!request.service_tier.empty()) out << "service_tier " << quoted(request.service_tier) << '\n';
+  for (const std::string& stop : request.stop) out << "stop " << in_quotes(stop) << '\n';
+  if (!request.user.empty()) out << "user " << in_quotes(request.user) << '\n';
+  if (!request.service_tier.empty()) out << "service_tier " << in_quotes(request.service_tier) << '\n';
   for (const auto& [name, value] : request.metadata)
-    out << "metadata " << quoted(name) << ' ' << quoted(value) << '\n';
+    out << "metadata " << in_quotes(name) << ' ' << in_quotes(value) << '\n';
   if (request.stream) out << "stream" << (request.include_usage ? " with usage" : "") << '\n';
-  for (const std::string& name : request.unmapped) out << "unmapped " << quoted(name) << '\n';
+  for (const std::string& name : request.unmapped) out << "unmapped " << in_quotes(name) << '\n';
   return out.str();
 }
 
@@ -201,7 +201,7 @@ std::string dump(const Usage& usage) {
 
 std::string dump(const Error& error) {
   std::ostringstream out;
-  out << "failed " << name_of(error.kind) << ' ' << quoted(error.message) << field("param", error.param)
+  out << "failed " << name_of(error.kind) << ' ' << in_quotes(error.message) << field("param", error.param)
       << field("code", error.code);
   if (error.upstream_status) out << " upstream_status " << error.upstream_status;
   if (error.retry_after) out << " retry_after_ms " << error.retry_after->count();
