@@ -1,5 +1,7 @@
 #include "gateway/relay/reply.h"
 
+#include <algorithm>
+
 namespace switchyard::relay {
 
 namespace {
@@ -73,7 +75,12 @@ class PassThrough final : public HttpReply {
       const auto scanned = *more ? scanner_->feed(pieces_, frames) : scanner_->finish(frames);
       if (!scanned) co_return scanned.error();
       if (scanner_->error()) co_return *scanner_->error();
-      if (!frames.empty()) co_return true;
+      if (!frames.empty()) {
+        if (std::ranges::none_of(frames, [this](std::string_view frame) { return is_in_pieces(frame); })) {
+          call_.release_pieces();  // A client that reads slowly holds one copy of a large event, not two.
+        }
+        co_return true;
+      }
       if (!*more) break;
     }
     co_return false;
@@ -103,6 +110,12 @@ class PassThrough final : public HttpReply {
   const std::optional<Usage>& usage() const override { return usage_ ? usage_ : scanner_->usage(); }
 
  private:
+  bool is_in_pieces(std::string_view frame) const {
+    return std::ranges::any_of(pieces_, [&](std::string_view piece) {
+      return frame.data() >= piece.data() && frame.data() < piece.data() + piece.size();
+    });
+  }
+
   std::unique_ptr<StreamScanner> scanner_;
   std::vector<std::string_view> pieces_;
   std::optional<Usage> usage_;

@@ -35,6 +35,12 @@ class HttpCall {
   // Replaces `pieces` with the next pieces of the body, valid until the next call; false at the body's end.
   // Fails with bad_reply when the connection ends first.
   io::Task<Result<bool>> read(std::vector<std::string_view>& pieces);
+
+  // The pieces of the last read() are not needed any more: their buffer serves others while this call waits.
+  void release_pieces() {
+    if (block_begin_ == block_end_) block_.release();
+  }
+
   // The whole body, with kBodyPadding readable behind it; fails with bad_reply over `bytes_max`.
   io::Task<Result<io::ByteBuffer>> read_all(std::size_t bytes_max);
 
