@@ -20,7 +20,7 @@ before(async () => {
   gateway = await Gateway.start({
     providers: { spy: { type: 'openai_compatible', base_url: `http://127.0.0.1:${spy.port}/v1`, api_key: 'sk-spy' } },
     models: { m: { targets }, smuggled: { targets } },
-  }, { limits: { body: '2MiB', headers: '64KiB', request_read: `${1000 * slow}ms`, idle: '30s' } });
+  }, { limits: { body: '2MiB', headers: '64KiB', request_read: slow > 1 ? '1500ms' : '1s', idle: '30s' } });
 });
 
 after(async () => {
