@@ -39,6 +39,11 @@ AdminServer::AdminServer(const io::Tcp::endpoint& listen, telemetry::Metrics& me
 AdminServer::~AdminServer() {
   context_.stop();
   if (thread_.joinable()) thread_.join();
+  // A frame that waits is freed by nobody else.
+  listener_.drain();
+  server_.stop();
+  context_.restart();
+  context_.poll();
 }
 
 void AdminServer::start() {

@@ -36,6 +36,8 @@ class Connection final : public Drainable {
     if (state_ == State::idle) deadline_.arm_in(Server::kDrainIdle);
   }
 
+  void on_stop() override { socket_.close(); }
+
   io::Task<void> run() {
     if (const auto tls = server_.tls) {  // Kept: a reload may replace it meanwhile.
       deadline_.arm_in(server_.limits.request_read);

@@ -16,6 +16,7 @@ class Drainable {
  public:
   virtual ~Drainable() = default;
   virtual void on_drain() = 0;
+  virtual void on_stop() = 0;
 };
 
 // What the connections of one event loop share. Outlives them all.
@@ -37,6 +38,11 @@ struct Server {
   void drain() {
     draining = true;
     for (Drainable* connection : open) connection->on_drain();
+  }
+
+  // Closes every connection: each ends when the loop runs next, unless its handler waits for something else.
+  void stop() {
+    for (Drainable* connection : open) connection->on_stop();
   }
 };
 

@@ -416,6 +416,19 @@ TEST_F(ConnectionTest, ADrainServesWhatIsThereAndClosesWhatIsIdle) {
   EXPECT_EQ(server.connections, 0);
 }
 
+TEST_F(ConnectionTest, StoppingEndsEveryConnectionAtOnce) {
+  Peer idle = connect(), reading = connect(), streaming = connect();
+  idle.send(loop, kGet);
+  reading.send(loop, "GET /a HT");
+  streaming.send(loop, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(idle.wait_for(loop, "<>"));
+  ASSERT_TRUE(streaming.wait_for(loop, "data: 1"));
+  ASSERT_TRUE(loop.until([&] { return server.connections == 3; }));
+  handler.go_on.set();
+  server.stop();
+  EXPECT_TRUE(loop.until([&] { return server.connections == 0; }));
+}
+
 TEST_F(ConnectionTest, ARequestInTheLastMomentOfADrainIsServed) {
   Peer peer = connect();
   peer.send(loop, kGet);
