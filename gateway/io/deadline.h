@@ -5,7 +5,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 
 namespace switchyard::io {
 
@@ -39,6 +42,7 @@ class Deadline {
   Callback on_expired_;
   void* context_;
   TimePoint when_{};
+  std::uint16_t slot_ = 0;
   bool armed_ = false;
   Deadline* previous_ = nullptr;
   Deadline* next_ = nullptr;
@@ -46,6 +50,10 @@ class Deadline {
 
 // All deadlines of one event loop, looked at every kTick. A deadline is never early and at most one tick
 // late, which is enough for limits of a second and more and far cheaper than a timer each.
+//
+// They lie in a wheel of slots, one a tick, so that a tick looks at those due about now and not at those of
+// ten thousand idle connections. One that is further away than a turn of the wheel is passed over once a
+// turn.
 class Deadlines {
  public:
   static constexpr std::chrono::milliseconds kTick{50};
@@ -62,13 +70,20 @@ class Deadlines {
 
  private:
   friend class Deadline;
+
+  static constexpr std::size_t kSlots = 512;
+  static constexpr std::size_t kDue = kSlots;  // Behind the wheel: those that expire() is about to run.
+
   void link(Deadline& deadline);
   void unlink(Deadline& deadline);
+  void link_to(std::size_t slot, Deadline& deadline);
+  std::size_t slot_for(TimePoint when) const;
   void schedule();
 
   boost::asio::steady_timer timer_;
-  Deadline* first_ = nullptr;
-  Deadline* cursor_ = nullptr;  // The next one to look at while expire() runs; unlink() moves it on.
+  std::array<Deadline*, kSlots + 1> slots_{};
+  std::size_t armed_ = 0;
+  std::int64_t tick_ = 0;  // Of the last expire(): every slot before it has been visited.
   bool ticking_ = false;
   bool stopped_ = false;
 };

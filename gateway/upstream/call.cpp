@@ -12,6 +12,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::size_t kStreamReadAtOnce = 32u << 10;
 constexpr int kInterimMax = 16;  // 1xx replies before the final one.
 
 struct ConnectAwaiter {
@@ -205,7 +206,11 @@ io::Task<Result<>> HttpCall::read_block() {
     block_end_ -= block_begin_;
     block_begin_ = 0;
   }
-  const auto room = block_.span().subspan(block_end_);
+  auto room = block_.span().subspan(block_end_);
+  // While a client stalls in the middle of a large event, what came of the next one is held too: no more of
+  // it than this.
+  if (parser_->is_head_done() && parser_->head().is_event_stream)
+    room = room.first(std::min(room.size(), kStreamReadAtOnce));
   if (room.empty())
     co_return fail(ErrorKind::bad_reply, "the provider's answer has a head or chunk line too long");
   const auto io = co_await connection_->socket.read_some(room);

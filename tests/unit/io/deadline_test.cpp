@@ -58,6 +58,35 @@ TEST_F(DeadlineTest, ArmingAgainMovesIt) {
   EXPECT_EQ(calls, 1);
 }
 
+// Near and far, in any order of time: each runs at the first look at or behind its time, never before.
+TEST_F(DeadlineTest, NoneIsEarlyAndNoneIsMissed) {
+  using std::chrono::milliseconds;
+  const milliseconds delays[] = {milliseconds(0),      milliseconds(1),      milliseconds(49),
+                                 milliseconds(50),     milliseconds(51),     milliseconds(1000),
+                                 milliseconds(25'600), milliseconds(25'650), milliseconds(75'000),
+                                 milliseconds(900'000)};
+  for (const milliseconds look_every : {milliseconds(7), milliseconds(50), milliseconds(60'000)}) {
+    for (const milliseconds delay : delays) {
+      for (const bool put_off : {false, true}) {
+        SCOPED_TRACE(testing::Message() << delay.count() << " ms, a look every " << look_every.count()
+                                        << (put_off ? ", put off" : ""));
+        int mine = 0;
+        Counter counter(deadlines, mine);
+        const TimePoint start = now;
+        if (put_off) counter.deadline.arm(start + delay / 2);
+        counter.deadline.arm(start + delay);
+        while (mine == 0 && now <= start + delay + look_every) {
+          deadlines.expire(now);
+          if (mine == 0) now += look_every;
+        }
+        EXPECT_EQ(mine, 1);
+        EXPECT_GE(now, start + delay);
+        EXPECT_LT(now, start + delay + look_every);
+      }
+    }
+  }
+}
+
 TEST_F(DeadlineTest, DisarmedOrDestroyedItDoesNotRun) {
   Counter counter(deadlines, calls);
   counter.deadline.arm(now);
