@@ -1,9 +1,9 @@
 // Anthropic's Messages as a strict simulator.
-import { halves, odd } from './openai_sim.mjs';
 import {
   fields, isBase64, isBoolean, isInteger, isList, isNumber, isObject, isSchema, isStrictSchema, isString, isText, oneOf, refuse,
 } from './rules.mjs';
 import { Simulator } from './simulator.mjs';
+import { halves, odd } from './text_pieces.mjs';
 
 const unknownField = (name) => `${name}: Extra inputs are not permitted`;
 const kVersions = ['2023-06-01', '2026-10-21'];
@@ -14,6 +14,7 @@ const cache = { cache_control: (value, at) => fields(value, at, { type: [oneOf('
 
 export class AnthropicSimulator extends Simulator {
   path = '/v1/messages';
+  #signed = new Map(); // What it has signed: signature to text.
 
   get baseUrl() { return `http://127.0.0.1:${this.port}`; }
 
@@ -24,12 +25,21 @@ export class AnthropicSimulator extends Simulator {
 
   replyHeaders() { return { 'request-id': 'req_of_the_provider' }; }
 
+  route(path) {
+    if (path === '/v1/messages/count_tokens') return { kind: 'count_tokens', stream: false };
+    return super.route(path);
+  }
+
   checkHead(headers) {
     if (headers['x-api-key'] !== this.key) refuse('invalid x-api-key', { status: 401 });
     if (!kVersions.includes(headers['anthropic-version'])) refuse('anthropic-version: header is required');
   }
 
-  checkBody(body, headers) {
+  checkBody(body, headers, { kind }) {
+    if (kind === 'count_tokens') {
+      if ('max_tokens' in body || 'stream' in body) refuse('max_tokens: Extra inputs are not permitted');
+      body = { max_tokens: 1 << 20, ...body };
+    }
     const sampling = takesSampling(String(body?.model)) && headers['anthropic-version'] === '2023-06-01';
     fields(body, '', {
       model: [isText, 'required'], max_tokens: [isInteger(1), 'required'], messages: [isList(1), 'required'],
@@ -94,7 +104,11 @@ export class AnthropicSimulator extends Simulator {
         for (const id of open) if (seen.has(id)) refuse(`${at}: \`tool_use\` ids must be unique`); else seen.add(id);
         if (open.size !== calls.length) refuse(`${at}: \`tool_use\` ids must be unique`);
       }
-      blocks.forEach((block, j) => checkBlock(block, `${at}.content.${j}`, role));
+      blocks.forEach((block, j) => {
+        checkBlock(block, `${at}.content.${j}`, role);
+        // A signature verifies for the text that it came with.
+        if (block.type === 'thinking' && this.#signed.get(block.signature) !== block.thinking) refuse(`${at}.content.${j}: Invalid \`signature\` in \`thinking\` block`);
+      });
       if (i === merged.length - 1 && role === 'assistant' && /\s$/.test(blocks.at(-1).text ?? '')) {
         refuse('messages: final assistant content cannot end with trailing whitespace');
       }
@@ -124,6 +138,7 @@ export class AnthropicSimulator extends Simulator {
   }
 
   #blocks(answer) {
+    for (const { signature, text } of [answer.thinking ?? []].flat()) this.#signed.set(signature, text);
     return [
       ...[answer.thinking ?? []].flat().map((block) => ({ type: 'thinking', thinking: block.text, signature: block.signature })),
       ...[answer.redacted ?? []].flat().map((data) => ({ type: 'redacted_thinking', data })),
@@ -132,7 +147,8 @@ export class AnthropicSimulator extends Simulator {
     ];
   }
 
-  whole(answer, body) {
+  whole(answer, body, { kind }) {
+    if (kind === 'count_tokens') return { input_tokens: answer.usage.input };
     return { id: 'msg_e2e', type: 'message', role: 'assistant', model: body.model, content: this.#blocks(answer), ...this.#stop(answer), usage: this.#usage(answer) };
   }
 
@@ -204,8 +220,7 @@ function checkBlock(block, at, role) {
         })(value) }, unknownField);
     case 'thinking':
       only('assistant');
-      // Signatures of other makers do not verify.
-      return fields(block, at, { ...is, thinking: [isString, 'required'], signature: [(text) => isText(text) && text.startsWith('sig-anthropic-'), 'required'] }, unknownField);
+      return fields(block, at, { ...is, thinking: [isString, 'required'], signature: [isText, 'required'] }, unknownField);
     case 'redacted_thinking':
       only('assistant');
       return fields(block, at, { ...is, data: [isText, 'required'] }, unknownField);

@@ -1,5 +1,7 @@
-// OpenAI's Chat Completions as a strict simulator.
+// OpenAI's Chat Completions, Completions and Embeddings as a strict simulator; Responses are in responses_sim.mjs.
+import { checkResponsesBody, responseFrames, responsesErrorFrame, wholeResponse } from './responses_sim.mjs';
 import { Simulator } from './simulator.mjs';
+import { halves, odd } from './text_pieces.mjs';
 import {
   fields, isBase64, isBoolean, isInteger, isList, isMediaUrl, isNumber, isObject, isSchema, isStrictSchema, isString, isText, oneOf, refuse,
 } from './rules.mjs';
@@ -11,10 +13,16 @@ const isReasoning = (model) => /^(o\d|gpt-[56])/.test(model);
 export class OpenAiSimulator extends Simulator {
   path = '/v1/chat/completions';
 
-  // `compatible`: a server such as vLLM or llama.cpp, which takes more fields and gives reasoning_content.
-  constructor({ compatible = false, ...options }) {
+  // `compatible`: a server such as vLLM or llama.cpp, which takes more fields and gives reasoning_content. `only`: the one
+  // kind of request that it serves; `base64`: embeddings are given as asked for (else always as numbers).
+  constructor({ compatible = false, only, base64 = true, ...options }) {
     super(options);
-    this.compatible = compatible;
+    Object.assign(this, { compatible, only, base64 });
+  }
+
+  route(path) {
+    const kind = { '/v1/chat/completions': 'chat', '/v1/responses': 'responses', '/v1/completions': 'completions', '/v1/embeddings': 'embeddings' }[path];
+    return kind && (!this.only || this.only === kind) ? { kind } : undefined;
   }
 
   get baseUrl() { return `http://127.0.0.1:${this.port}/v1`; }
@@ -32,8 +40,11 @@ export class OpenAiSimulator extends Simulator {
     }
   }
 
-  checkBody(body) {
+  checkBody(body, _, { kind }) {
     const reasoning = isObject(body) && isReasoning(String(body.model));
+    if (kind === 'responses') return checkResponsesBody(body, { isReasoning: reasoning });
+    if (kind === 'completions') return checkCompletions(body);
+    if (kind === 'embeddings') return checkEmbeddings(body);
     fields(body, '', {
       model: [isText, 'required'],
       messages: [isList(1), 'required'],
@@ -69,7 +80,7 @@ export class OpenAiSimulator extends Simulator {
     } else if (!this.compatible && 'reasoning_effort' in body) {
       refuse('Unrecognized request argument supplied: reasoning_effort', { param: 'reasoning_effort' });
     }
-    this.#checkMessages(body.messages);
+    return this.#checkMessages(body.messages);
   }
 
   #checkMessages(messages) {
@@ -145,9 +156,17 @@ export class OpenAiSimulator extends Simulator {
     return { length: 'length', refusal: 'content_filter' }[answer.stop] ?? 'stop';
   }
 
-  whole(answer, body) {
+  whole(answer, body, { kind }) {
+    if (kind === 'responses') return wholeResponse(answer, body);
+    if (kind === 'embeddings') return this.#embeddings(answer, body);
     const text = [answer.text ?? []].flat().join('');
     const thinking = [answer.thinking ?? []].flat().map((block) => block.text).join('');
+    if (kind === 'completions') {
+      return {
+        id: 'cmpl-e2e', object: 'text_completion', created: 1700000000, model: body.model,
+        choices: [{ index: 0, text, logprobs: null, finish_reason: this.#finish(answer) }], usage: this.#usage(answer),
+      };
+    }
     return {
       id: 'chatcmpl-e2e', object: 'chat.completion', created: 1700000000, model: body.model,
       choices: [{
@@ -161,8 +180,26 @@ export class OpenAiSimulator extends Simulator {
     };
   }
 
+  #embeddings(answer, body) {
+    const inputs = typeof body.input === 'string' || typeof body.input[0] === 'number' ? [body.input] : body.input;
+    const encode = (vector) => (body.encoding_format === 'base64' && this.base64 ? Buffer.from(new Float32Array(vector).buffer).toString('base64') : vector);
+    return {
+      object: 'list', model: body.model, usage: { prompt_tokens: answer.usage.input, total_tokens: answer.usage.input },
+      data: inputs.map((_, index) => ({ object: 'embedding', index, embedding: encode(answer.vectors?.[index] ?? [0.25, -0.5, index]) })),
+    };
+  }
+
+  #completionFrames(answer, body) {
+    const chunk = (choices, extra) => `data: ${JSON.stringify({ id: 'cmpl-e2e', object: 'text_completion', created: 1700000000, model: body.model, choices, ...extra })}\n\n`;
+    const piece = (text, finish_reason = null) => chunk([{ index: 0, text, logprobs: null, finish_reason }]);
+    const usage = body.stream_options?.include_usage ? [chunk([], { usage: this.#usage(answer) })] : [];
+    return { open: [], content: [answer.text ?? []].flat().map((text) => piece(text)), close: [piece('', this.#finish(answer)), ...usage, 'data: [DONE]\n\n'] };
+  }
+
   // The frames before the content, of the content, and behind it.
-  frames(answer, body) {
+  frames(answer, body, { kind }) {
+    if (kind === 'responses') return responseFrames(answer, body);
+    if (kind === 'completions') return this.#completionFrames(answer, body);
     const wantsUsage = body.stream_options?.include_usage === true;
     const chunk = (choices, extra) => `data: ${JSON.stringify({
       id: 'chatcmpl-e2e', object: 'chat.completion.chunk', created: 1700000000, model: body.model, choices,
@@ -185,24 +222,28 @@ export class OpenAiSimulator extends Simulator {
     return { open: [delta({ role: 'assistant', content: '', refusal: null })], content, close };
   }
 
-  errorFrame({ overloaded, message = 'simulated failure' }) {
+  errorFrame({ overloaded, message = 'simulated failure', record }) {
+    if (record?.kind === 'responses') return responsesErrorFrame({ message });
     return `data: ${JSON.stringify({ error: overloaded
       ? { message: 'The engine is currently overloaded', type: 'overloaded_error', param: null, code: 503 }
       : { message, type: 'server_error', param: null, code: null } })}\n\n`;
   }
 }
 
-export const halves = (text) => [text.slice(0, text.length >> 1), text.slice(text.length >> 1)];
+function checkCompletions(body) {
+  fields(body, '', {
+    model: [isText, 'required'], prompt: [(value) => isString(value) || isList(1)(value), 'required'], max_tokens: isInteger(0), temperature: isNumber(0, 2),
+    top_p: isNumber(0, 1), n: isInteger(1, 128), stream: isBoolean, stream_options: isObject, logprobs: isInteger(0, 5), echo: isBoolean, suffix: isString,
+    stop: (value) => isText(value) || isList(1, isText, 4)(value), presence_penalty: isNumber(-2, 2), frequency_penalty: isNumber(-2, 2), best_of: isInteger(1),
+    logit_bias: isObject, user: isString, seed: isInteger(-Infinity),
+  }, unknownField);
+}
 
-// Pieces of 1, 2, 3, 5, 8, ... characters, never within a character.
-export function odd(text) {
-  const characters = [...text];
-  const pieces = [];
-  for (let at = 0, size = 1, next = 2; at < characters.length; [size, next] = [next, size + next]) {
-    pieces.push(characters.slice(at, at + size).join(''));
-    at += size;
-  }
-  return pieces;
+function checkEmbeddings(body) {
+  fields(body, '', {
+    model: [isText, 'required'], input: [(value) => isText(value) || isList(1, (entry) => isText(entry) || Number.isInteger(entry) || isList(1, Number.isInteger)(entry), 2048)(value), 'required'],
+    encoding_format: oneOf('float', 'base64'), dimensions: isInteger(1), user: isString,
+  }, unknownField);
 }
 
 function checkTool(tool) {

@@ -3,10 +3,12 @@
 import { gzipSync } from 'node:zlib';
 
 const json = { 'content-type': 'application/json' };
-const events = { 'content-type': 'text/event-stream' };
 const chunked = { 'transfer-encoding': 'chunked' };
 
-const chunk = (text) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+// Frames are texts, or bytes where the framing is binary.
+export const bytesOf = (frames) => Buffer.concat([frames].flat().map((frame) => Buffer.from(frame)));
+
+const chunk = (body) => bytesOf([`${Buffer.byteLength(body).toString(16)}\r\n`, body, '\r\n']);
 const kLastChunk = '0\r\n\r\n';
 const kFar = 1_000_000; // More bytes than any reply here has.
 
@@ -14,12 +16,12 @@ const kFar = 1_000_000; // More bytes than any reply here has.
 // and with `content` two pieces of that; else half of the JSON text.
 async function begin(context, { content = false, framing = chunked, patience_ms = 2000 } = {}) {
   const part = context.stream
-    ? [...context.frames.open, ...(content ? context.frames.content.slice(0, 2) : [])].join('')
+    ? bytesOf([...context.frames.open, ...(content ? context.frames.content.slice(0, 2) : [])])
     : context.whole().slice(0, context.whole().length >> 1);
-  await context.write(context.head({ ...(context.stream ? events : json), ...framing }));
+  await context.write(context.head({ ...goodType(context), ...framing }));
   await context.write(framing === chunked ? chunk(part) : part);
   // What comes next must not overtake it: a reset discards what the peer has not read yet.
-  if (content && context.stream) await context.sim.seen(context.record.body.model, patience_ms);
+  if (content && context.stream) await context.sim.seen(context.record.model, patience_ms);
 }
 
 // Ends a chunked body as HTTP wants it: only the dialect can tell that something is missing.
@@ -29,12 +31,12 @@ async function endCleanly(context) {
 }
 
 async function whole(context, headers, body) {
-  await context.write(context.head({ 'content-length': Buffer.byteLength(body), ...headers }) + body);
+  await context.write(bytesOf([context.head({ 'content-length': Buffer.byteLength(body), ...headers }), body]));
   context.end();
 }
 
-const goodBody = ({ stream, frames, whole: text }) => (stream ? [...frames.open, ...frames.content, ...frames.close].join('') : text());
-const goodType = ({ stream }) => (stream ? events : json);
+const goodBody = ({ stream, frames, whole: text }) => (stream ? bytesOf([...frames.open, ...frames.content, ...frames.close]) : text());
+const goodType = ({ stream, streamHeaders }) => (stream ? { 'content-type': streamHeaders['content-type'] } : json);
 const stall = () => {};
 
 async function forever(context, bytes) {
@@ -51,7 +53,7 @@ export const faults = {
   // An error status: { status, headers, error }.
   status: ({ sim, response, record, status, headers, error }) => {
     record.answered = true;
-    sim.reply(response, status, sim.errorBody(status, { message: `simulated ${status}`, ...error }), headers);
+    sim.reply(response, status, sim.errorBody(status, { message: `simulated ${status}`, ...error }), { ...sim.errorHeaders(status), ...headers });
   },
 
   // Before a byte of the reply.
@@ -82,7 +84,7 @@ export const faults = {
   no_content: async (context) => { await context.write(context.head({}, '204 No Content')); context.end(); },
   html: (context) => whole(context, { 'content-type': 'text/html' }, '<html><body>It works!</body></html>'),
   wrong_type: (context) => (context.stream
-    ? whole(context, json, context.whole()) : whole(context, events, context.sim.errorFrame({}))),
+    ? whole(context, json, context.whole()) : whole(context, { 'content-type': 'text/event-stream' }, context.sim.errorFrame({}))),
   gzip: (context) => {
     const bytes = gzipSync(goodBody(context));
     return context.write(Buffer.concat([Buffer.from(context.head({ ...goodType(context), 'content-encoding': 'gzip', 'content-length': bytes.length })), bytes]))
@@ -105,7 +107,7 @@ export const faults = {
   wait_and_finish: async (context) => {
     if (!context.stream) return whole(context, json, context.whole());
     await begin(context, { ...context, content: true });
-    await context.write(chunk([...context.frames.content.slice(2), ...context.frames.close].join('')));
+    await context.write(chunk(bytesOf([...context.frames.content.slice(2), ...context.frames.close])));
     return endCleanly(context);
   },
   chunk_garbage: async (context) => { await begin(context, context); await context.write('ZZZ\r\nnonsense\r\n'); context.end(); },
@@ -125,7 +127,7 @@ export const faults = {
   error_frame_ignored: async (context) => {
     if (!context.stream) return whole(context, json, errorBody(context));
     await begin(context, context);
-    await context.write(chunk(errorBody(context) + context.frames.close.join('')));
+    await context.write(chunk(bytesOf([errorBody(context), ...context.frames.close])));
     return endCleanly(context);
   },
 };

@@ -1,12 +1,12 @@
 // A provider on loopback: it refuses what the real one would refuse, answers as it is told to, and keeps what it saw.
 import http from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
-import { faults } from './provider_faults.mjs';
+import { bytesOf, faults } from './provider_faults.mjs';
 import { Refusal, hasDoubleMember } from './rules.mjs';
 
 // An answer: { text (or a list of pieces), thinking: { text, signature } | [...], redacted, tools: [{ id, name,
-// arguments }], usage: { input, output, cached, written, reasoning }, stop: 'stop' | 'length' | 'refusal', stopSequence,
-// chop: bytes a write }.
+// arguments, signature }], usage: { input, output, cached, written, reasoning }, stop: 'stop' | 'length' | 'refusal',
+// stopSequence, chop: bytes a write, vectors: [[number]] }.
 export const plain = {
   text: ['Hel', 'lo, ', 'wörld 🌍'],
   usage: { input: 11, output: 7, cached: 0, written: 0, reasoning: 0 },
@@ -58,7 +58,13 @@ export class Simulator {
 
   // Requests for a model, as records.
   of(model) {
-    return this.requests.filter((record) => record.body?.model === model);
+    return this.requests.filter((record) => record.model === model);
+  }
+
+  // What is asked for, by the request's path: { kind, model, stream }, the last two where the path says them and not the
+  // body. Undefined: no such path.
+  route(path) {
+    return path === this.path ? { kind: 'chat' } : undefined;
   }
 
   // A fault behind the first content waits until the client says here that it has the content, or for a while.
@@ -101,14 +107,15 @@ export class Simulator {
     record.raw = Buffer.concat(pieces).toString('utf8');
     try {
       this.#check(record, request);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.violations.push(`${record.body?.model ?? ''}: ${error.message}`);
+    } catch (thrown) {
+      // A check that stumbles over what it was given refuses it too.
+      const error = thrown instanceof Refusal ? thrown : new Refusal(thrown.stack);
+      this.violations.push(`${record.model ?? ''}: ${error.message}`);
       record.answered = true;
-      this.reply(response, error.status, this.errorBody(error.status, error));
+      this.reply(response, error.status, this.errorBody(error.status, error), this.errorHeaders(error.status));
       return;
     }
-    const queue = this.#scripts.get(record.body.model);
+    const queue = this.#scripts.get(record.model);
     const behaviour = (queue && (queue.length > 1 ? queue.shift() : queue[0])) ?? plain;
     const answer = behaviour.fault ? { ...plain, ...behaviour.answer } : { ...plain, ...behaviour };
     try {
@@ -131,9 +138,12 @@ export class Simulator {
     const names = record.head.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
     if (new Set(names).size !== names.length) this.violations.push(`a header twice: ${names}`);
     if (record.headers.host !== `127.0.0.1:${this.port}`) this.violations.push(`host ${record.headers.host}`);
-    if (record.url.split('?')[0] !== this.path) throw new Refusal(`Unknown request URL: ${record.method} ${record.url}`, { status: 404 });
+    const [path, query = ''] = record.url.split('?');
+    const route = this.route(path, query);
+    if (!route) throw new Refusal(`Unknown request URL: ${record.method} ${record.url}`, { status: 404 });
     if (record.method !== 'POST') throw new Refusal(`Not allowed: ${record.method}`, { status: 405 });
-    this.checkHead(record.headers);
+    Object.assign(record, route);
+    this.checkHead(record.headers, record);
     if (!/^application\/json(;|$)/.test(record.headers['content-type'] ?? '')) throw new Refusal('Content-Type must be application/json');
     try {
       record.body = JSON.parse(record.raw);
@@ -142,7 +152,9 @@ export class Simulator {
     }
     const double = hasDoubleMember(record.raw);
     if (double) throw new Refusal(`member given twice: ${double}`);
-    this.checkBody(record.body, record.headers);
+    record.model ??= record.body?.model;
+    record.stream ??= record.body?.stream === true;
+    this.checkBody(record.body, record.headers, record);
   }
 
   reply(response, status, body, headers = {}) {
@@ -151,18 +163,21 @@ export class Simulator {
     response.end(text);
   }
 
+  // More of the head of an error.
+  errorHeaders() { return {}; }
+
   streamHeaders() {
     return { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...this.replyHeaders() };
   }
 
   async #answer(record, response, answer) {
-    if (!record.body.stream) {
+    if (!record.stream) {
       record.answered = true;
-      return this.reply(response, 200, this.whole(answer, record.body));
+      return this.reply(response, 200, this.whole(answer, record.body, record));
     }
-    const { open, content, close } = this.frames(answer, record.body);
-    response.writeHead(200, this.streamHeaders());
-    const bytes = Buffer.from([...open, ...content, ...close].join(''));
+    const { open, content, close } = this.frames(answer, record.body, record);
+    response.writeHead(200, this.streamHeaders(record));
+    const bytes = bytesOf([...open, ...content, ...close]);
     const step = answer.chop ?? bytes.length;
     for (let at = 0; at < bytes.length; at += step) {
       response.write(bytes.subarray(at, at + step));
@@ -174,11 +189,11 @@ export class Simulator {
 
   // What a fault works with. Its writes go past the HTTP server, so that they may be anything at all.
   #context(record, response, socket, answer, behaviour) {
-    const stream = record.body.stream === true;
-    const frames = stream ? this.frames(answer, record.body) : null;
+    const { stream } = record;
+    const frames = stream ? this.frames(answer, record.body, record) : null;
     return {
-      ...behaviour, sim: this, record, response, socket, stream, frames,
-      whole: () => JSON.stringify(this.whole(answer, { ...record.body, stream: false })),
+      ...behaviour, sim: this, record, response, socket, stream, frames, streamHeaders: this.streamHeaders(record),
+      whole: () => JSON.stringify(this.whole(answer, { ...record.body, ...(stream && { stream: false }) }, record)),
       head: (headers, status = '200 OK') =>
         `HTTP/1.1 ${status}\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}connection: close\r\n\r\n`,
       write: (bytes) => new Promise((resolve) => (socket.destroyed ? resolve() : socket.write(bytes, () => resolve()))),
