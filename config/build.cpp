@@ -1,12 +1,12 @@
 #include "config/build.h"
 
-#include "adapters/providers/provider.h"
-#include "config/expand.h"
+#include "config/build_context.h"
+#include "config/build_provider.h"
 #include "config/lookup.h"
 #include "config/pattern.h"
+#include "config/provider_types.h"
 #include "config/read.h"
 #include "config/sha256.h"
-#include "config/suggest.h"
 
 #include <algorithm>
 
@@ -16,20 +16,17 @@ namespace {
 
 constexpr std::size_t kModelNameMax = 128;
 
-// A value as it may be shown: what an expansion brought is not.
-std::string shown(const Node& node) {
-  return node.expanded ? "the expanded value" : "\"" + node.text.substr(0, 64) + "\"";
-}
-
 class Builder {
  public:
-  Builder(const std::string& config_path, const Environment& environment, Problems& problems,
-          std::vector<std::string>& files)
-      : config_path_(config_path), environment_(environment), problems_(problems), files_(files) {}
+  explicit Builder(BuildContext& context) : context_(context), problems_(context.problems) {}
 
   Config build(const Node& root) {
     server(section(root, "server"));
-    for (const auto& field : section(root, "providers").fields) provider(field);
+    config_.provider_types =
+        read_provider_types(section(root, "provider_types"), provider_types(), problems_);
+    for (const auto& field : section(root, "providers").fields) {
+      config_.providers.push_back(build_provider(field, config_.provider_types, context_));
+    }
     not_empty(root, "providers");
     for (const auto& field : section(root, "models").fields) model(field);
     not_empty(root, "models");
@@ -41,13 +38,6 @@ class Builder {
   }
 
  private:
-  // Comparing with every name takes a while: not for what would not be shown, and not for very many names.
-  std::string suggestion(const Node& given, const std::vector<std::string_view>& names) const {
-    constexpr std::size_t kNamesMax = 1000;
-    if (given.expanded || problems_.full() || names.size() > kNamesMax) return {};
-    return did_you_mean(given.text, names);
-  }
-
   void not_empty(const Node& root, std::string_view name) {
     const Node* node = root.find(name);
     if (node && node->kind == Node::Kind::map && node->fields.empty()) {
@@ -72,126 +62,7 @@ class Builder {
     read(limits, "idle", server.limits.idle);
     read(limits, "drain", server.limits.drain);
     if (const Node* tls = node.find("tls"); tls && tls->kind == Node::Kind::map) {
-      server.tls = Tls{pem_file(*tls, "certificate"), pem_file(*tls, "private_key")};
-    }
-  }
-
-  // The absolute path of a file that is needed at the start.
-  std::string pem_file(const Node& record, std::string_view name) {
-    const Node* node = usable(record, name);
-    if (!node || node->text.empty()) return {};
-    std::string path = existing_file(*node);
-    files_.push_back(path);
-    return path;
-  }
-
-  std::string existing_file(const Node& node) {
-    std::string path = resolve_path(config_path_, node.text);
-    if (!environment_.is_file(path)) {
-      problems_.add(node.place,
-                    node.expanded ? "the file cannot be read" : "the file " + path + " cannot be read");
-    }
-    return path;
-  }
-
-  void provider(const Node::Field& field) {
-    const Node& node = *field.value;
-    Provider& provider = config_.providers.emplace_back();
-    provider.name = field.name;
-    if (!is_plain_name(field.name)) {
-      problems_.add(field.place,
-                    "a provider's name is 1 to 64 letters, digits, dots, underscores and dashes");
-    }
-    const Node* type_node = usable(node, "type");
-    if (!type_node || type_node->text.empty()) return;
-    provider.type = type_node->text;
-    const ProviderType* type = find_provider_type(provider.type);
-    if (!type) {
-      std::vector<std::string_view> names;
-      for (const ProviderType& one : provider_types()) names.push_back(one.name);
-      problems_.add(type_node->place,
-                    "unknown provider type " + shown(*type_node) + suggestion(*type_node, names));
-    } else if (type->dialect.empty()) {
-      local_provider(field, provider);
-    } else {
-      hosted_provider(field, *type, provider);
-    }
-  }
-
-  void refuse_fields(const Node& node, std::initializer_list<std::string_view> names,
-                     const std::string& why) {
-    for (const auto& field : node.fields) {
-      if (std::find(names.begin(), names.end(), field.name) != names.end()) {
-        problems_.add(field.place, "`" + field.name + "` " + why);
-      }
-    }
-  }
-
-  void hosted_provider(const Node::Field& field, const ProviderType& type, Provider& provider) {
-    const Node& node = *field.value;
-    refuse_fields(node, {"models", "device", "threads", "queue"}, "is for providers of type local");
-    read(node, "connections", provider.connections);
-    provider.ca_file = pem_file(node, "ca_file");
-    provider.base_url = type.default_base_url;
-    if (const Node* url = usable(node, "base_url")) {
-      base_url(*url, provider);
-    } else if (provider.base_url.empty() && !node.find("base_url")) {
-      problems_.add(field.place, "a provider of type " + provider.type + " needs the field `base_url`");
-    }
-    if (const Node* key = usable(node, "api_key")) {
-      if (check_secret(*key, "api_key")) provider.api_key = Secret(key->text);
-    } else if (type.needs_key && !node.find("api_key")) {
-      problems_.add(field.place, "a provider of type " + provider.type + " needs the field `api_key`");
-    }
-  }
-
-  void base_url(const Node& node, Provider& provider) {
-    const auto parsed = parse_base_url(node.text);
-    if (!parsed.url) {
-      problems_.add(node.place, "`base_url` " + parsed.fault);
-      return;
-    }
-    provider.base_url = parsed.url->text;
-    if (!parsed.url->secure && !is_private_host(parsed.url->host)) {
-      problems_.warn(node.place,
-                     "plain http to an address that is not private: prompts and credentials can be read "
-                     "on the way");
-    }
-  }
-
-  // An empty one was refused already. A secret goes into an HTTP field, so it holds no blanks, newlines or
-  // control characters.
-  bool check_secret(const Node& node, const std::string& name) {
-    if (node.text.empty()) return false;
-    if (!is_field_text(node.text, 8192)) {
-      problems_.add(node.place,
-                    "`" + name + "` is too long, or holds blanks or characters that an HTTP field cannot");
-      return false;
-    }
-    if (!node.expanded && !node.text.starts_with("sha256:")) {
-      problems_.warn(node.place, "a literal secret in the file; ${NAME} or ${file:PATH} keep it out");
-    }
-    return true;
-  }
-
-  void local_provider(const Node::Field& field, Provider& provider) {
-    const Node& node = *field.value;
-    refuse_fields(node, {"api_key", "base_url", "ca_file", "connections"},
-                  "is not for providers of type local");
-    read(node, "device", provider.device);
-    read(node, "threads", provider.threads);
-    read(node, "queue", provider.queue);
-    const Node* models = node.find("models");
-    if (!models || (models->kind == Node::Kind::map && models->fields.empty())) {
-      problems_.add(field.place, "a provider of type local needs the field `models`, with one model or more");
-      return;
-    }
-    for (const auto& model : models->fields) {
-      if (!is_field_text(model.name))
-        problems_.add(model.place, "a model's name is 1 to 256 visible characters");
-      const Node& path = *model.value;
-      if (path.kind != Node::Kind::scalar || path.broken || path.text.empty()) continue;
-      provider.models[model.name] = path.text == "bundled" ? path.text : existing_file(path);
+      server.tls = Tls{context_.pem_file(*tls, "certificate"), context_.pem_file(*tls, "private_key")};
     }
   }
 
@@ -231,6 +102,10 @@ class Builder {
       if (!is_field_text(target.model)) {
         problems_.add(model_node->place, "a model's name is 1 to 256 visible characters");
       }
+      if (target.model == "*" && std::count(model.name.begin(), model.name.end(), '*') != 1) {
+        problems_.add(model_node->place,
+                      "`model` can be * only where the name above is a pattern with one *, whose part it is");
+      }
     }
     const Node* name = usable(node, "provider");
     if (!name || name->text.empty()) return;
@@ -240,7 +115,7 @@ class Builder {
     if (provider == config_.providers.end()) {
       std::vector<std::string_view> names;
       for (const Provider& one : config_.providers) names.push_back(one.name);
-      problems_.add(name->place, "no provider is called " + shown(*name) + suggestion(*name, names));
+      problems_.add(name->place, "no provider is called " + shown(*name) + context_.suggestion(*name, names));
     } else if (!provider->models.empty()) {
       local_target(node, *provider, model, target);
     }
@@ -256,7 +131,7 @@ class Builder {
     for (const auto& [name, path] : provider.models) names.push_back(name);
     if (given) {
       problems_.add(given->place, "the local provider " + provider.name + " has no model " + shown(*given) +
-                                      suggestion(*given, names));
+                                      context_.suggestion(*given, names));
     } else {
       problems_.add(node.place,
                     "a target of the local provider " + provider.name + " needs the field `model`");
@@ -315,7 +190,7 @@ class Builder {
         return;
       }
       key.sha256 = *digest;
-    } else if (check_secret(node, "secret")) {
+    } else if (context_.check_secret(node, "secret")) {
       key.sha256 = sha256(node.text);
     } else {
       return;
@@ -336,7 +211,7 @@ class Builder {
     if (is_served) return;
     std::vector<std::string_view> names;
     for (const Model& model : config_.models) names.push_back(model.name);
-    problems_.add(node.place, "no model is called " + shown(node) + suggestion(node, names));
+    problems_.add(node.place, "no model is called " + shown(node) + context_.suggestion(node, names));
   }
 
   void telemetry(const Node& node) {
@@ -347,10 +222,8 @@ class Builder {
     }
   }
 
-  const std::string& config_path_;
-  const Environment& environment_;
+  BuildContext& context_;
   Problems& problems_;
-  std::vector<std::string>& files_;
   Config config_;
 };
 
@@ -358,7 +231,8 @@ class Builder {
 
 Config build(const Node& root, const std::string& config_path, const Environment& environment,
              Problems& problems, std::vector<std::string>& files) {
-  return Builder(config_path, environment, problems, files).build(root);
+  BuildContext context{config_path, environment, problems, files};
+  return Builder(context).build(root);
 }
 
 }  // namespace switchyard::config

@@ -199,7 +199,11 @@ bool is_text(const Node& node) {
 }
 
 void check_fields(const Node& root, Problems& problems) {
-  Checker(problems).record(root, root_record(), root.place);
+  check_fields(root, root_record(), problems);
+}
+
+void check_fields(const Node& root, const Record& record, Problems& problems) {
+  Checker(problems).record(root, record, root.place);
 }
 
 }  // namespace switchyard::config

@@ -9,6 +9,8 @@ namespace switchyard::config {
 // Holds an expanded document to the table of fields: unknown fields, wrong types, values out of range,
 // missing fields and fields that this version does not support become problems.
 void check_fields(const Node& root, Problems& problems);
+// The same for a document of another form.
+void check_fields(const Node& root, const Record& record, Problems& problems);
 
 // True when the node is a text: quoted, expanded, or plain and neither a number nor a boolean.
 bool is_text(const Node& node);

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "adapters/providers/provider.h"
+
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace switchyard::config {
@@ -59,13 +62,37 @@ struct Server {
   Limits limits;
 };
 
+// An AWS access key, which signs requests.
+struct AwsKey {
+  Secret id, secret, session_token;  // The token is of temporary keys only.
+};
+
+// A Google service account, whose key signs what is exchanged for access tokens.
+struct ServiceAccount {
+  std::string email, key_id, project, token_url;
+  Secret private_key;  // PEM.
+};
+
+// How access tokens of Microsoft Entra are had: with a secret, with a federated token out of a file that
+// somebody renews, or, without a client, as they stand in such a file.
+struct EntraClient {
+  std::string client_id, token_file, token_url;
+  Secret client_secret;
+};
+
 struct Provider {
   std::string name;
-  std::string type;      // A row of adapters/providers.
+  std::string type;      // Names a row: find_type().
   std::string base_url;  // Without a trailing slash; the type's default filled in. Empty for local.
+  std::string query;     // Of every path, without the '?'; may be empty.
   Secret api_key;
   std::string ca_file;     // An extra certificate authority for this provider; may be empty.
   int connections = 1024;  // At most this many a worker.
+  std::vector<std::pair<std::string, Secret>> headers;  // More fields of each request, by lower-case name.
+  std::string region;                                   // AWS's.
+  std::optional<AwsKey> aws_key;
+  std::optional<ServiceAccount> service_account;
+  std::optional<EntraClient> entra;
   // For type local:
   std::map<std::string, std::string>
       models;                   // Name to GGUF path, made absolute; "bundled": the bundled model.
@@ -76,7 +103,9 @@ struct Provider {
 
 struct Target {
   std::string provider;  // Names a Provider.
-  std::string model;     // Empty: the name that the caller asked for goes through.
+  // Empty: the name that the caller asked for goes through. "*": of that name, what the '*' of the pattern
+  // that it fits stands for. See upstream_model().
+  std::string model;
   double weight = 1;
   int tier = 0;  // A higher tier serves only when every lower one cannot.
 };
@@ -112,6 +141,7 @@ enum class LogLevel { trace, debug, info, warning, error };
 // The whole configuration, checked: every name resolves, every value is in range.
 struct Config {
   Server server;
+  std::vector<ProviderType> provider_types;  // Its own; the built-in ones are not among them.
   std::vector<Provider> providers;
   std::vector<Model> models;
   std::vector<Key> keys;

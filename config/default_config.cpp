@@ -1,27 +1,14 @@
-#include "adapters/providers/provider.h"
+#include "config/build_provider.h"
 #include "config/load.h"
 #include "config/lookup.h"
+#include "config/provider_types.h"
 #include "config/sha256.h"
 
-#include <array>
-#include <span>
+#include <deque>
 
 namespace switchyard::config {
 
 namespace {
-
-using Patterns = std::span<const std::string_view>;
-
-constexpr std::string_view kOpenAi[] = {"gpt-*", "chatgpt-*", "o1*", "o3*", "o4*"};
-constexpr std::string_view kAnthropic[] = {"claude-*"};
-
-// How the models of a hosted provider are called.
-struct Family {
-  std::string_view type;
-  Patterns patterns;
-};
-
-constexpr std::array<Family, 2> kFamilies{{{"openai", kOpenAi}, {"anthropic", kAnthropic}}};
 
 void add_bundled_model(Config& config) {
   constexpr const char* kModel = "switchyard-mini";
@@ -37,18 +24,73 @@ void add_bundled_model(Config& config) {
   config.models.push_back(std::move(model));
 }
 
-void add_hosted(Config& config, const ProviderType& type, Patterns patterns, std::string key) {
-  Provider provider;
-  provider.name = provider.type = std::string(type.name);
-  provider.base_url = std::string(type.default_base_url);
-  provider.api_key = Secret(std::move(key));
-  for (const std::string_view pattern : patterns) {
+// An entry of `providers` as a file would have it, with what the environment's variables say.
+class Entry {
+ public:
+  explicit Entry(const ProviderType& type) : type_(type) { set("type", type.name); }
+
+  // False when none of the variables that hold a credential is set.
+  bool fill(const Environment& environment, std::string& identity) {
+    bool has_credential = false;
+    const auto take = [&](std::string_view field, const std::string& variable) {
+      auto value = variable.empty() ? std::nullopt : environment.get(variable);
+      if (!value || value->empty()) return;
+      identity += '\0' + type_.name + '\0' + variable + '\0' + *value;
+      has_credential |= field == "api_key" || field == "secret_access_key" || field == "service_account";
+      // A key of its own goes before an access key.
+      if (root_.find("api_key") &&
+          (field == "access_key_id" || field == "secret_access_key" || field == "session_token"))
+        return;
+      if (field == "origin") {
+        set("base_url", with_path(*value));
+      } else {
+        set(field, *value);
+      }
+    };
+    take("api_key", type_.key_environment);
+    for (const auto& [field, variable] : type_.environment) take(field, variable);
+    return has_credential;
+  }
+
+  Node::Field field() { return {type_.name, {}, &root_}; }
+
+ private:
+  void set(std::string_view name, const std::string& value) {
+    Node& node = nodes_.emplace_back();
+    node.kind = Node::Kind::scalar;
+    node.text = value;
+    node.quoted = node.expanded = true;
+    root_.kind = Node::Kind::map;
+    root_.fields.push_back({std::string(name), {}, &node});
+  }
+
+  // An address without a path, with that of the type's.
+  std::string with_path(std::string origin) const {
+    while (origin.ends_with('/')) origin.pop_back();
+    const auto scheme = type_.base_url.find("://");
+    const auto path = scheme == std::string::npos ? scheme : type_.base_url.find('/', scheme + 3);
+    return path == std::string::npos ? origin : origin + type_.base_url.substr(path);
+  }
+
+  const ProviderType& type_;
+  std::deque<Node> nodes_;
+  Node root_;
+};
+
+void add_models(Config& config, const ProviderType& type) {
+  for (const std::string& pattern : type.default_models) {
     Model model;
-    model.name = std::string(pattern);
-    model.targets.emplace_back().provider = provider.name;
+    model.name = pattern;
+    model.targets.emplace_back().provider = type.name;
     config.models.push_back(std::move(model));
   }
-  config.providers.push_back(std::move(provider));
+  // "groq/llama-3.3-70b" is groq's llama-3.3-70b: what several hosts serve has to say from whom.
+  Model model;
+  model.name = type.name + "/*";
+  Target& target = model.targets.emplace_back();
+  target.provider = type.name;
+  target.model = "*";
+  config.models.push_back(std::move(model));
 }
 
 }  // namespace
@@ -57,13 +99,18 @@ Config default_config(const Environment& environment) {
   Config config;
   add_bundled_model(config);
   std::string identity = "embedded";
-  for (const Family& family : kFamilies) {
-    const ProviderType* type = find_provider_type(family.type);
-    if (!type || type->environment_key.empty()) continue;
-    auto key = environment.get(std::string(type->environment_key));
-    if (!key || key->empty()) continue;
-    identity += '\0' + std::string(family.type) + '\0' + *key;
-    add_hosted(config, *type, family.patterns, std::move(*key));
+  for (const ProviderType& type : provider_types()) {
+    Entry entry(type);
+    if (type.is_local() || !entry.fill(environment, identity)) continue;
+    // What does not suffice (a key without its region) adds nothing.
+    Problems problems("");
+    std::vector<std::string> files;
+    const std::string path = "/";
+    BuildContext context{path, environment, problems, files};
+    Provider provider = build_provider(entry.field(), {}, context);
+    if (!problems.none()) continue;
+    config.providers.push_back(std::move(provider));
+    add_models(config, type);
   }
   sort_models(config);
   config.version = to_hex(sha256(identity)).substr(0, 12);

@@ -1,5 +1,7 @@
 #include "config/fields.h"
 
+#include "config/provider_fields.h"
+
 #include <algorithm>
 
 namespace switchyard::config {
@@ -8,8 +10,6 @@ namespace {
 
 using Words = const std::string_view[];
 
-constexpr Words kDevices = {"auto", "cpu"};
-constexpr Words kDevicesLater = {"cuda"};
 constexpr Words kStrategies = {"priority", "weighted"};
 constexpr Words kStrategiesLater = {"latency", "cost", "least_busy", "score"};
 constexpr Words kOnBreak = {"error"};
@@ -68,50 +68,12 @@ constexpr Field kServerFields[] = {
 };
 constexpr Record kServer{"server", kServerFields};
 
-constexpr Field kProviderFields[] = {
-    {.name = "type",
-     .kind = Kind::text,
-     .description = "What it is: openai, anthropic, openai_compatible, local, ...",
-     .required = true},
-    {.name = "api_key", .kind = Kind::secret, .description = "The credential, as ${NAME} or ${file:PATH}."},
-    {.name = "base_url",
-     .kind = Kind::text,
-     .description =
-         "What the provider's own SDK would take: OpenAI-style ends in /v1; Anthropic is the host's root."},
-    {.name = "ca_file",
-     .kind = Kind::text,
-     .description = "PEM file with one more certificate authority to trust."},
-    {.name = "connections",
-     .kind = Kind::integer,
-     .description = "The most connections to it, for each worker.",
-     .min = 1,
-     .max = 100'000},
-    {.name = "models",
-     .kind = Kind::text_map,
-     .description = "For type local: names to GGUF files; the word bundled is the bundled model."},
-    {.name = "device",
-     .kind = Kind::choice,
-     .description = "For type local: where it computes.",
-     .choices = kDevices,
-     .unsupported_choices = kDevicesLater},
-    {.name = "threads",
-     .kind = Kind::auto_or_count,
-     .description = "For type local: compute threads; auto is one a core, at most 8.",
-     .min = 1,
-     .max = 256},
-    {.name = "queue",
-     .kind = Kind::integer,
-     .description = "For type local: requests that may wait.",
-     .min = 1,
-     .max = 100'000},
-};
-constexpr Record kProvider{"provider", kProviderFields};
-
 constexpr Field kTargetFields[] = {
     {.name = "provider", .kind = Kind::text, .description = "A name under providers.", .required = true},
     {.name = "model",
      .kind = Kind::text,
-     .description = "The provider's name of the model; left out: the caller's."},
+     .description =
+         "The provider's name of the model; left out: the caller's; *: what a pattern's * stood for."},
     {.name = "weight",
      .kind = Kind::number,
      .description = "Its share within the tier, for strategy weighted.",
@@ -213,6 +175,10 @@ constexpr Field kRootFields[] = {
      .description = "What can serve, by names of your choice.",
      .required = true,
      .record = &kProvider},
+    {.name = "provider_types",
+     .kind = Kind::record_map,
+     .description = "More types of providers, and changes to those that are built in.",
+     .record = &kProviderType},
     {.name = "models",
      .kind = Kind::record_map,
      .description = "The names that applications ask for, or patterns with *.",

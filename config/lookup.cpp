@@ -1,6 +1,7 @@
 #include "config/lookup.h"
 
 #include "config/pattern.h"
+#include "config/provider_types.h"
 
 #include <algorithm>
 #include <functional>
@@ -25,6 +26,20 @@ const Model* find_model(const Config& config, std::string_view name) {
   const auto found = std::find_if(patterns, config.models.end(),
                                   [&](const Model& model) { return matches(model.name, name); });
   return found != config.models.end() ? &*found : nullptr;
+}
+
+const ProviderType* find_type(std::span<const ProviderType> own, std::string_view name) {
+  const auto found = std::ranges::find(own, name, &ProviderType::name);
+  return found != own.end() ? &*found : find_provider_type(name);
+}
+
+std::string_view upstream_model(const Model& model, const Target& target, std::string_view asked) {
+  if (target.model.empty()) return asked;
+  if (target.model != "*") return target.model;
+  const std::size_t star = model.name.find('*');
+  const std::size_t behind = star == std::string::npos ? 0 : model.name.size() - star - 1;
+  if (star == std::string::npos || asked.size() < star + behind) return asked;
+  return asked.substr(star, asked.size() - star - behind);
 }
 
 void sort_models(Config& config) {

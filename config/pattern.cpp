@@ -1,5 +1,7 @@
 #include "config/pattern.h"
 
+#include "adapters/providers/provider.h"
+
 #include <algorithm>
 #include <vector>
 
@@ -9,24 +11,8 @@ bool is_pattern(std::string_view text) {
   return text.find('*') != std::string_view::npos;
 }
 
-// Greedy with one point to return to: linear in practice, |pattern| * |name| at worst.
 bool matches(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0, n = 0, star = std::string_view::npos, resume = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p, ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
+  return matches_model(pattern, name);
 }
 
 // possible[i][j]: the first i characters of a and the first j of b can stand for the same text. Row by row; a

@@ -1,35 +1,12 @@
 #include "adapters/providers/provider.h"
 
 #include <algorithm>
-#include <array>
 
 namespace switchyard {
 
 namespace {
 
 using Auth = ProviderType::Auth;
-
-constexpr std::array<ProviderType, 4> kProviderTypes{{
-    {.name = "openai",
-     .dialect = "openai_chat",
-     .default_base_url = "https://api.openai.com/v1",
-     .environment_key = "OPENAI_API_KEY",
-     .chat_path = "/chat/completions",
-     .auth = Auth::bearer,
-     .max_completion_tokens = true},
-    {.name = "openai_compatible",
-     .dialect = "openai_chat",
-     .chat_path = "/chat/completions",
-     .needs_key = false,
-     .auth = Auth::bearer},
-    {.name = "anthropic",
-     .dialect = "anthropic_messages",
-     .default_base_url = "https://api.anthropic.com",
-     .environment_key = "ANTHROPIC_API_KEY",
-     .chat_path = "/v1/messages",
-     .auth = Auth::x_api_key},
-    {.name = "local", .needs_key = false},
-}};
 
 constexpr std::string_view kOpenAiForwarded[] = {"openai-organization", "openai-project", "openai-beta",
                                                  "idempotency-key", "x-client-request-id"};
@@ -38,93 +15,129 @@ constexpr std::string_view kAnthropicForwarded[] = {"anthropic-version", "anthro
 // The version whose requests may carry sampling parameters, which a translated request does.
 constexpr std::string_view kAnthropicVersion = "2023-06-01";
 
-bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
-  return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
+bool fits_any(const std::vector<std::string>& patterns, std::string_view model) {
+  return std::ranges::any_of(patterns,
+                             [&](const std::string& pattern) { return matches_model(pattern, model); });
 }
 
-// Reads the number behind `prefix`, "-4-7" or "-5" of "claude-opus-4-7-20260101": major * 100 + minor; 0 for
-// none.
-int version_behind(std::string_view model, std::string_view prefix) {
-  if (!model.starts_with(prefix)) return 0;
-  model.remove_prefix(prefix.size());
-  const auto number = [&]() -> int {
-    std::size_t digits = 0;
-    int value = 0;
-    while (digits < model.size() && digits < 3 && model[digits] >= '0' && model[digits] <= '9') {
-      value = value * 10 + (model[digits++] - '0');
-    }
-    // A date such as 20250514 is no version.
-    if (digits == 0 || (digits < model.size() && model[digits] >= '0' && model[digits] <= '9')) return -1;
-    model.remove_prefix(digits);
-    return value;
-  };
-  const int major = number();
-  if (major < 0) return 0;
-  if (model.empty() || (model.front() != '-' && model.front() != '.')) return major * 100;
-  model.remove_prefix(1);
-  const int minor = number();
-  return major * 100 + std::max(minor, 0);
-}
-
-// Claude models from 4.7 on, and every later family, refuse temperature, top_p and top_k.
-bool claude_takes_sampling(std::string_view model) {
-  if (starts_with_any(model, {"claude-fable", "claude-mythos"})) return false;
-  for (const std::string_view family : {"claude-opus-", "claude-sonnet-", "claude-haiku-"}) {
-    if (const int version = version_behind(model, family))
-      return version < (family == "claude-haiku-" ? 505 : 407);
-  }
-  return true;
-}
-
-// OpenAI's reasoning models take the default sampling parameters only.
-bool is_openai_reasoning(std::string_view model) {
-  return starts_with_any(model, {"o1", "o3", "o4", "gpt-5", "gpt-6"});
+bool is_anthropic(std::string_view dialect) {
+  return dialect == "anthropic_messages" || dialect == "anthropic_count_tokens";
 }
 
 }  // namespace
 
-std::span<const ProviderType> provider_types() {
-  return kProviderTypes;
+bool Surface::serves(std::string_view model) const {
+  return models.empty() || fits_any(models, model);
 }
 
-const ProviderType* find_provider_type(std::string_view name) {
-  const auto found = std::ranges::find(kProviderTypes, name, &ProviderType::name);
-  return found != kProviderTypes.end() ? &*found : nullptr;
+const Surface* ProviderType::find_surface(std::string_view dialect, std::string_view model) const {
+  const auto found = std::ranges::find_if(
+      surfaces, [&](const Surface& surface) { return surface.dialect == dialect && surface.serves(model); });
+  return found != surfaces.end() ? &*found : nullptr;
+}
+
+const Surface* ProviderType::find_surface(std::string_view dialect) const {
+  const auto found = std::ranges::find(surfaces, dialect, &Surface::dialect);
+  return found != surfaces.end() ? &*found : nullptr;
+}
+
+// Greedy with one point to return to: linear in practice, |pattern| * |name| at worst.
+bool matches_model(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0, n = 0, star = std::string_view::npos, resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p, ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
 }
 
 TargetTraits target_traits(const ProviderType& type, std::string_view model) {
   TargetTraits traits;
   traits.model = std::string(model);
-  traits.max_completion_tokens = type.max_completion_tokens;
-  traits.stream_usage = type.stream_usage;
-  if (type.dialect == "anthropic_messages") {
-    traits.sampling_parameters = claude_takes_sampling(model);
-  } else if (type.name == "openai") {
-    traits.sampling_parameters = !is_openai_reasoning(model);
-    traits.reasoning = is_openai_reasoning(model);
-    traits.audio = true;
-  } else {
-    traits.extended_sampling = true;
-    traits.audio = true;
+  type.quirks.apply(traits);
+  for (const ModelRow& row : type.models) {
+    if (fits_any(row.match, model)) row.quirks.apply(traits);
   }
   return traits;
 }
 
-std::span<const std::string_view> forwarded_headers(const ProviderType& type) {
-  if (type.dialect == "anthropic_messages") return kAnthropicForwarded;
+ModelRow model_facts(const ProviderType& type, std::string_view model) {
+  ModelRow facts;
+  facts.match = {std::string(model)};
+  for (const ModelRow& row : type.models) {
+    if (!fits_any(row.match, model)) continue;
+    facts.quirks.merge(row.quirks);
+    if (row.context_tokens) facts.context_tokens = row.context_tokens;
+    if (row.max_output_tokens) facts.max_output_tokens = row.max_output_tokens;
+    if (row.usd_per_mtok_in) facts.usd_per_mtok_in = row.usd_per_mtok_in;
+    if (row.usd_per_mtok_out) facts.usd_per_mtok_out = row.usd_per_mtok_out;
+    if (row.usd_per_mtok_cached) facts.usd_per_mtok_cached = row.usd_per_mtok_cached;
+  }
+  return facts;
+}
+
+std::string request_path(std::string_view path, std::string_view model) {
+  constexpr std::string_view kModel = "{model}";
+  const auto at = path.find(kModel);
+  if (at == std::string_view::npos) return std::string(path);
+  std::string out(path.substr(0, at));
+  for (const char c : model) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~").find(c) != std::string_view::npos;
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    if (plain) {
+      out += c;
+    } else {
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out += path.substr(at + kModel.size());
+}
+
+std::span<const std::string_view> forwarded_headers(const ProviderType& type, std::string_view dialect) {
+  if (is_anthropic(dialect)) return kAnthropicForwarded;
   if (type.name == "openai") return kOpenAiForwarded;
   return {};
 }
 
-Headers request_headers(const ProviderType& type, std::string_view api_key, const Headers& from_caller) {
+Headers request_headers(const ProviderType& type, std::string_view dialect, std::string_view api_key,
+                        const Headers& from_caller) {
   Headers headers{{"content-type", "application/json"}, {"user-agent", "switchyard"}};
   if (!api_key.empty()) {
-    if (type.auth == Auth::bearer) headers.emplace_back("authorization", "Bearer " + std::string(api_key));
-    if (type.auth == Auth::x_api_key) headers.emplace_back("x-api-key", api_key);
+    switch (type.auth) {
+      case Auth::bearer:
+      case Auth::aws:
+        headers.emplace_back("authorization", "Bearer " + std::string(api_key));
+        break;
+      case Auth::x_api_key:
+        headers.emplace_back("x-api-key", api_key);
+        break;
+      case Auth::api_key:
+      case Auth::entra:
+        headers.emplace_back("api-key", api_key);
+        break;
+      case Auth::x_goog_api_key:
+        headers.emplace_back("x-goog-api-key", api_key);
+        break;
+      case Auth::google:
+      case Auth::none:
+        break;
+    }
   }
   headers.insert(headers.end(), from_caller.begin(), from_caller.end());
   const auto has_version = [](const auto& field) { return field.first == "anthropic-version"; };
-  if (type.dialect == "anthropic_messages" && std::ranges::none_of(headers, has_version)) {
+  if (is_anthropic(dialect) && std::ranges::none_of(headers, has_version)) {
     headers.emplace_back("anthropic-version", kAnthropicVersion);
   }
   return headers;

@@ -1,5 +1,7 @@
 #include "adapters/providers/provider.h"
 
+#include "config/provider_types.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,11 +17,16 @@ TEST(Providers, EveryRowIsComplete) {
   for (const ProviderType& row : provider_types()) {
     SCOPED_TRACE(row.name);
     EXPECT_EQ(find_provider_type(row.name), &row);
-    if (row.dialect.empty()) continue;
-    EXPECT_NE(find_dialect(row.dialect), nullptr);
-    EXPECT_TRUE(row.chat_path.starts_with('/'));
+    if (row.is_local()) continue;
+    ASSERT_FALSE(row.surfaces.empty());
+    for (const Surface& surface : row.surfaces) {
+      EXPECT_TRUE(surface.path.starts_with('/'));
+      EXPECT_EQ(std::ranges::count(kSurfaceDialects, surface.dialect), 1) << surface.dialect;
+    }
     EXPECT_NE(row.auth, ProviderType::Auth::none);
-    EXPECT_TRUE(row.default_base_url.empty() || row.default_base_url.starts_with("https://"));
+    const bool is_own = row.base_url.starts_with("http://127.0.0.1:");
+    EXPECT_TRUE(row.base_url.empty() || is_own || row.base_url.starts_with("https://"));
+    EXPECT_TRUE(!is_own || row.key_optional);
   }
   EXPECT_EQ(find_provider_type("nobody"), nullptr);
 }
@@ -53,24 +60,27 @@ TEST(Providers, ACredentialGoesIntoItsOwnField) {
   const auto has = [](const Headers& headers, std::string_view name, std::string_view value) {
     return std::ranges::count(headers, std::pair<std::string, std::string>(name, value)) == 1;
   };
-  EXPECT_TRUE(has(request_headers(type("openai"), "k", {}), "authorization", "Bearer k"));
-  const auto anthropic = request_headers(type("anthropic"), "k", {});
+  EXPECT_TRUE(has(request_headers(type("openai"), "openai_chat", "k", {}), "authorization", "Bearer k"));
+  const auto anthropic = request_headers(type("anthropic"), "anthropic_messages", "k", {});
   EXPECT_TRUE(has(anthropic, "x-api-key", "k"));
   EXPECT_TRUE(has(anthropic, "anthropic-version", "2023-06-01"));
-  const auto newer = request_headers(type("anthropic"), "k", {{"anthropic-version", "2026-10-21"}});
+  const auto newer =
+      request_headers(type("anthropic"), "anthropic_messages", "k", {{"anthropic-version", "2026-10-21"}});
   EXPECT_TRUE(has(newer, "anthropic-version", "2026-10-21"));
   EXPECT_FALSE(has(newer, "anthropic-version", "2023-06-01"));
-  for (const auto& [name, value] : request_headers(type("openai_compatible"), "", {})) {
+  for (const auto& [name, value] : request_headers(type("openai_compatible"), "openai_chat", "", {})) {
     EXPECT_NE(name, "authorization") << "no key, no field";
   }
 }
 
 TEST(Providers, NoCredentialOfACallerIsForwarded) {
   for (const ProviderType& row : provider_types()) {
-    for (const std::string_view name : forwarded_headers(row)) {
-      for (const std::string_view secret :
-           {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}) {
-        EXPECT_NE(name, secret) << row.name;
+    for (const Surface& surface : row.surfaces) {
+      for (const std::string_view name : forwarded_headers(row, surface.dialect)) {
+        for (const std::string_view secret :
+             {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}) {
+          EXPECT_NE(name, secret) << row.name;
+        }
       }
     }
   }
