@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 namespace switchyard::upstream {
 
@@ -53,6 +55,41 @@ Result<> check_supported(const ChatRequest& request) {
   return {};
 }
 
+// Why the engine did not take `what`, the request's field `param`.
+Error to_error(const local::Engine::Submitted& submitted, const std::string& what, const std::string& param) {
+  using Refusal = local::Engine::Refusal;
+  switch (submitted.refusal) {
+    case Refusal::queue_full:
+      return fail(ErrorKind::overloaded, "the local model's queue is full");
+    case Refusal::empty_input:
+      return fail(ErrorKind::invalid_request, what + " is empty", param);
+    case Refusal::unknown_token:
+      return fail(ErrorKind::invalid_request, what + " has a token that the local model does not have",
+                  param);
+    case Refusal::too_large:
+      return fail(ErrorKind::unsupported,
+                  "the local model takes at most " + std::to_string(local::Engine::kInputsMax) +
+                      " inputs and 1 MiB at once",
+                  "input");
+    case Refusal::none:
+    case Refusal::prompt_too_long:
+      break;
+  }
+  Error error(ErrorKind::context_too_long,
+              what + " has " + std::to_string(submitted.prompt_tokens) + " tokens; the model takes " +
+                  std::to_string(submitted.context_tokens),
+              param);
+  error.code = "context_length_exceeded";
+  return error;
+}
+
+Event to_finish(const local::Outcome& outcome) {
+  Finish finish;
+  if (outcome.reason == local::Outcome::Reason::length) finish.reason = FinishReason::length;
+  if (outcome.reason == local::Outcome::Reason::stop_string) finish.stop_sequence = outcome.stop_string;
+  return finish;
+}
+
 }  // namespace
 
 Result<LocalRequest> to_local(const ChatRequest& request, std::uint64_t seed) {
@@ -83,11 +120,82 @@ Result<LocalRequest> to_local(const ChatRequest& request, std::uint64_t seed) {
   return local;
 }
 
-// Carries the engine's output from its thread to the event loop's. What arrives between two turns of the loop
-// is taken in one go.
-class LocalCall::Inbox final : public local::Sink, public std::enable_shared_from_this<Inbox> {
+// Carries what the engine gives from its thread to the event loop's. What arrives between two turns of the
+// loop is taken in one go.
+class LocalRun::Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
-  explicit Inbox(boost::asio::io_context& context) : context_(context) {}
+  explicit Mailbox(boost::asio::io_context& context) : context_(context) {}
+
+  virtual ~Mailbox() = default;
+
+  // On the event loop: from here on nothing reaches it, so that it may end before the engine has noticed.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    notified_ = true;
+  }
+
+  io::Signal arrived;  // The event loop's alone.
+
+ protected:
+  // With the lock.
+  void notify() {
+    if (std::exchange(notified_, true)) return;
+    boost::asio::post(context_, [self = shared_from_this()] { self->arrived.set(); });
+  }
+
+  std::mutex mutex_;
+  bool notified_ = false;
+
+ private:
+  boost::asio::io_context& context_;
+};
+
+LocalRun::LocalRun(io::Deadlines& deadlines, local::Engine& engine, std::shared_ptr<Mailbox> mailbox)
+    : engine_(engine),
+      mailbox_(std::move(mailbox)),
+      deadline_(
+          deadlines,
+          [](void* self) {
+            auto& run = *static_cast<LocalRun*>(self);
+            run.abort(run.deadline_kind_);
+          },
+          this) {}
+
+LocalRun::~LocalRun() {
+  mailbox_->close();
+  cancel();
+}
+
+void LocalRun::started(std::uint64_t id) {
+  id_ = id;
+}
+
+void LocalRun::finished() {
+  id_ = 0;
+  deadline_.disarm();
+}
+
+void LocalRun::cancel() {
+  if (const auto id = std::exchange(id_, 0); id != 0) engine_.cancel(id);
+}
+
+void LocalRun::set_deadline(ErrorKind kind, Duration delay) {
+  deadline_kind_ = kind;
+  deadline_.arm_in(delay);
+}
+
+void LocalRun::abort(ErrorKind kind) {
+  if (is_aborted_) return;
+  is_aborted_ = true;
+  aborted_ = kind;
+  deadline_.disarm();
+  cancel();
+  mailbox_->arrived.set();
+}
+
+class LocalCall::Inbox final : public Mailbox, public local::Sink {
+ public:
+  using Mailbox::Mailbox;
 
   void on_text(std::string_view text) override {
     const std::lock_guard lock(mutex_);
@@ -110,75 +218,23 @@ class LocalCall::Inbox final : public local::Sink, public std::enable_shared_fro
     notified_ = false;
   }
 
-  // On the event loop: from here on nothing reaches it, so that it may end before the engine has noticed.
-  void close() {
-    const std::lock_guard lock(mutex_);
-    notified_ = true;
-  }
-
-  io::Signal arrived;  // The event loop's alone.
-
  private:
-  void notify() {
-    if (std::exchange(notified_, true)) return;
-    boost::asio::post(context_, [self = shared_from_this()] { self->arrived.set(); });
-  }
-
-  boost::asio::io_context& context_;
-  std::mutex mutex_;
   std::string text_;
   std::optional<local::Outcome> outcome_;
-  bool notified_ = false;
 };
 
 LocalCall::LocalCall(boost::asio::io_context& context, io::Deadlines& deadlines, local::Engine& engine)
-    : engine_(engine),
-      deadline_(
-          deadlines,
-          [](void* self) {
-            auto& call = *static_cast<LocalCall*>(self);
-            call.abort(call.deadline_kind_);
-          },
-          this),
-      inbox_(std::make_shared<Inbox>(context)) {}
+    : LocalCall(deadlines, engine, std::make_shared<Inbox>(context)) {}
 
-LocalCall::~LocalCall() {
-  inbox_->close();
-  if (started_ && !done_) engine_.cancel(id_);
-}
+LocalCall::LocalCall(io::Deadlines& deadlines, local::Engine& engine, std::shared_ptr<Inbox> inbox)
+    : LocalRun(deadlines, engine, inbox), inbox_(std::move(inbox)) {}
 
-void LocalCall::set_deadline(ErrorKind kind, Duration delay) {
-  deadline_kind_ = kind;
-  deadline_.arm_in(delay);
-}
-
-void LocalCall::abort(ErrorKind kind) {
-  if (is_aborted_) return;
-  is_aborted_ = true;
-  aborted_ = kind;
-  deadline_.disarm();
-  if (started_ && !done_) engine_.cancel(id_);
-  inbox_->arrived.set();
-}
+LocalCall::~LocalCall() = default;
 
 Result<> LocalCall::start(local::GenerateRequest request, const std::string& model) {
   const auto submitted = engine_.submit(std::move(request), inbox_);
-  switch (submitted.refusal) {
-    case local::Engine::Refusal::none:
-      break;
-    case local::Engine::Refusal::queue_full:
-      return fail(ErrorKind::overloaded, "the local model's queue is full");
-    case local::Engine::Refusal::prompt_too_long: {
-      Error error(ErrorKind::context_too_long,
-                  "the prompt has " + std::to_string(submitted.prompt_tokens) + " tokens; the model takes " +
-                      std::to_string(submitted.context_tokens),
-                  "messages");
-      error.code = "context_length_exceeded";
-      return error;
-    }
-  }
-  id_ = submitted.id;
-  started_ = true;
+  if (submitted.refusal != local::Engine::Refusal::none) return to_error(submitted, "the prompt", "messages");
+  started(submitted.id);
   pending_.emplace_back(ReplyStart{{}, model});
   return {};
 }
@@ -195,7 +251,7 @@ io::Task<Result<bool>> LocalCall::read(std::vector<Event>& events) {
     if (!text.empty()) events.emplace_back(TextDelta{std::move(text)});
     if (outcome) {
       done_ = true;
-      deadline_.disarm();
+      finished();
       if (outcome->reason == local::Outcome::Reason::failed ||
           outcome->reason == local::Outcome::Reason::cancelled) {
         co_return fail(ErrorKind::provider_error, "the local model failed: " + outcome->message);
@@ -204,18 +260,84 @@ io::Task<Result<bool>> LocalCall::read(std::vector<Event>& events) {
       usage.input_tokens = outcome->input_tokens;
       usage.output_tokens = outcome->output_tokens;
       events.emplace_back(usage);
-      events.emplace_back(to_event(*outcome));
+      events.emplace_back(to_finish(*outcome));
     }
     if (!events.empty()) co_return true;
     co_await inbox_->arrived;
   }
 }
 
-Event LocalCall::to_event(const local::Outcome& outcome) {
-  Finish finish;
-  if (outcome.reason == local::Outcome::Reason::length) finish.reason = FinishReason::length;
-  if (outcome.reason == local::Outcome::Reason::stop_string) finish.stop_sequence = outcome.stop_string;
-  return finish;
+class LocalEmbeddings::Inbox final : public Mailbox, public local::EmbeddingSink {
+ public:
+  using Mailbox::Mailbox;
+
+  void on_end(local::EmbeddingOutcome outcome) override {
+    const std::lock_guard lock(mutex_);
+    outcome_ = std::move(outcome);
+    notify();
+  }
+
+  // On the event loop.
+  std::optional<local::EmbeddingOutcome> take() {
+    const std::lock_guard lock(mutex_);
+    notified_ = false;
+    return std::exchange(outcome_, std::nullopt);
+  }
+
+ private:
+  std::optional<local::EmbeddingOutcome> outcome_;
+};
+
+LocalEmbeddings::LocalEmbeddings(boost::asio::io_context& context, io::Deadlines& deadlines,
+                                 local::Engine& engine)
+    : LocalEmbeddings(deadlines, engine, std::make_shared<Inbox>(context)) {}
+
+LocalEmbeddings::LocalEmbeddings(io::Deadlines& deadlines, local::Engine& engine,
+                                 std::shared_ptr<Inbox> inbox)
+    : LocalRun(deadlines, engine, inbox), inbox_(std::move(inbox)) {}
+
+LocalEmbeddings::~LocalEmbeddings() = default;
+
+Result<> LocalEmbeddings::start(EmbeddingsRequest request, std::string model) {
+  const int size = engine_.embedding_size();
+  if (request.dimensions.value_or(size) != size) {
+    return fail(ErrorKind::unsupported, "the local model's vectors have " + std::to_string(size) + " numbers",
+                "dimensions");
+  }
+  const bool is_only = request.texts.size() + request.tokens.size() == 1;
+  local::EmbeddingRequest embedding;
+  embedding.texts = std::move(request.texts);
+  for (const auto& ids : request.tokens) {
+    auto& input = embedding.tokens.emplace_back();
+    // An id that is no int is none of the vocabulary either.
+    for (const std::int64_t id : ids) input.push_back(std::in_range<int>(id) ? static_cast<int>(id) : -1);
+  }
+  const auto submitted = engine_.submit_embedding(std::move(embedding), inbox_);
+  if (submitted.refusal != local::Engine::Refusal::none) {
+    const auto name = is_only ? "input" : "input[" + std::to_string(submitted.input) + "]";
+    return to_error(submitted, name, name);
+  }
+  started(submitted.id);
+  model_ = std::move(model);
+  return {};
+}
+
+io::Task<Result<EmbeddingsReply>> LocalEmbeddings::read() {
+  for (;;) {
+    if (is_aborted_) co_return fail(aborted_, "the request was ended");
+    if (auto outcome = inbox_->take()) {
+      finished();
+      if (outcome->reason != local::EmbeddingOutcome::Reason::done) {
+        co_return fail(ErrorKind::provider_error, "the local model failed: " + outcome->message);
+      }
+      EmbeddingsReply reply;
+      reply.model = std::move(model_);
+      reply.vectors = std::move(outcome->vectors);
+      reply.input_tokens = outcome->input_tokens;
+      co_return reply;
+    }
+    co_await inbox_->arrived;
+  }
 }
 
 }  // namespace switchyard::upstream

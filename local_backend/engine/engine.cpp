@@ -1,12 +1,14 @@
 #include "local_backend/engine/engine.h"
 
 #include "local_backend/device/cpu/cpu_device.h"
+#include "local_backend/engine/embedding.h"
 #include "local_backend/engine/mapped_file.h"
 #include "local_backend/engine/sequence.h"
 #include "local_backend/engine/thread_pool.h"
 #include "local_backend/model/chat_template.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <iterator>
@@ -21,7 +23,9 @@
 namespace switchyard::local {
 namespace {
 
-constexpr int kActiveMax = 8;  // Sequences that decode together; the others wait.
+constexpr int kActiveMax = 8;  // Requests that run together; the others wait.
+// Of them. An embedding request may take as long as a thousand answers, and fills its passes alone.
+constexpr int kEmbeddingsMax = 4;
 // Below this size a step takes less than a millisecond, and waking a second thread costs more than it saves.
 constexpr std::size_t kSerialBytesMax = 32U << 20;
 constexpr int kThreadsMax = 8;
@@ -35,6 +39,19 @@ struct Loaded {
   std::optional<Tokenizer> tokenizer;
   ChatTemplate chat;
   std::unique_ptr<Llama> model;
+};
+
+// The requests that may still become active.
+struct Slots {
+  int all = kActiveMax, embeddings = kEmbeddingsMax;
+
+  // Whether there was one.
+  bool take(const Job& job) {
+    if (all <= 0 || (job.is_embedding() && embeddings <= 0)) return false;
+    --all;
+    if (job.is_embedding()) --embeddings;
+    return true;
+  }
 };
 
 class CpuEngine : public Engine {
@@ -52,20 +69,41 @@ class CpuEngine : public Engine {
   }
 
   Submitted submit(GenerateRequest request, std::shared_ptr<Sink> sink) override;
+  Submitted submit_embedding(EmbeddingRequest request, std::shared_ptr<EmbeddingSink> sink) override;
   void cancel(std::uint64_t id) override;
   EngineStats stats() const override;
+  std::optional<int> count_tokens(const std::vector<ChatMessage>& messages) const override;
+  std::optional<int> count_text_tokens(std::string_view text) const override;
 
   int context_tokens() const override { return loaded_.model->config().context; }
+
+  int embedding_size() const override { return loaded_.model->config().dim; }
 
   std::string_view device() const override { return loaded_.device->name(); }
 
  private:
-  using Sequences = std::deque<std::unique_ptr<Sequence>>;
+  using Jobs = std::deque<std::unique_ptr<Job>>;
+
+  // Rows of one job that follow each other in a pass.
+  struct Part {
+    Job* job;
+    int rows;
+  };
 
   void run();
   bool admit();
   void step();
-  int least_tokens(const GenerateRequest& request) const;
+  void feed(Job& job);
+  Job* next_in_turn() const;
+  void receive(const float* logits);
+  Slots free_slots() const;
+  void enqueue(std::unique_ptr<Job> job, Submitted& out);
+  int least_tokens(std::size_t bytes) const;
+  int least_tokens(const std::vector<ChatMessage>& messages) const;
+  std::vector<int> render(const std::vector<ChatMessage>& messages) const;
+  std::vector<int> encode(std::string_view text) const;
+  void check_size(const EmbeddingRequest& request, Submitted& out) const;
+  void check_ids(const std::vector<std::vector<int>>& inputs, Submitted& out) const;
   void end_all(Outcome::Reason reason, std::string_view message = {});
   void drop_ended();
 
@@ -74,60 +112,158 @@ class CpuEngine : public Engine {
   mutable std::mutex mutex_;  // Of what follows.
   std::condition_variable wake_;
   bool stopping_ = false;
-  std::uint64_t next_id_ = 1;
-  Sequences waiting_;
-  Sequences active_;  // Changed by the engine's thread only, which reads it without the lock.
+  Jobs waiting_;
+  Jobs active_;  // Changed by the engine's thread only, which reads it without the lock.
   std::uint64_t prompt_tokens_ = 0, generated_tokens_ = 0;
   // Used by the engine's thread only.
   std::vector<LlamaRow> rows_;
-  std::vector<Sequence*> sampled_;  // The owners of the rows that want logits, in order.
-  std::thread thread_;              // Last: it uses all of the above.
+  std::vector<Part> parts_;  // The owners of the rows, in order.
+  std::uint64_t next_turn_ = 0;
+  std::atomic<std::uint64_t> next_id_{1};
+  std::thread thread_;  // Last: it uses all of the above.
 };
 
-// What a prompt has at least, if it is too large to count; else 0.
-int CpuEngine::least_tokens(const GenerateRequest& request) const {
-  std::size_t bytes = 0;
-  for (const ChatMessage& message : request.messages) bytes += message.content.size();
+// What a text of so many bytes has at least, if it is too large to count; else 0.
+int CpuEngine::least_tokens(std::size_t bytes) const {
   if (bytes <= kCountedBytesMax) return 0;
   return static_cast<int>(
       std::min<std::size_t>(bytes / loaded_.tokenizer->longest_bytes(), std::numeric_limits<int>::max()));
 }
 
+int CpuEngine::least_tokens(const std::vector<ChatMessage>& messages) const {
+  std::size_t bytes = 0;
+  for (const ChatMessage& message : messages) bytes += message.content.size();
+  return least_tokens(bytes);
+}
+
+std::vector<int> CpuEngine::render(const std::vector<ChatMessage>& messages) const {
+  std::vector<ChatTurn> turns;
+  for (const ChatMessage& message : messages) turns.push_back({message.role, message.content});
+  return loaded_.chat.render(turns, *loaded_.tokenizer);
+}
+
+// A text that stands for itself.
+std::vector<int> CpuEngine::encode(std::string_view text) const {
+  std::vector<int> ids;
+  if (text.empty()) return ids;
+  const Tokenizer& tokenizer = *loaded_.tokenizer;
+  if (tokenizer.bos()) ids.push_back(*tokenizer.bos());
+  tokenizer.encode(text, ids);
+  if (tokenizer.eos()) ids.push_back(*tokenizer.eos());
+  return ids;
+}
+
+std::optional<int> CpuEngine::count_tokens(const std::vector<ChatMessage>& messages) const {
+  if (least_tokens(messages) >= context_tokens()) return std::nullopt;
+  return static_cast<int>(render(messages).size());
+}
+
+std::optional<int> CpuEngine::count_text_tokens(std::string_view text) const {
+  if (least_tokens(text.size()) > context_tokens()) return std::nullopt;
+  return static_cast<int>(encode(text).size());
+}
+
 Engine::Submitted CpuEngine::submit(GenerateRequest request, std::shared_ptr<Sink> sink) {
   Submitted out;
   out.context_tokens = context_tokens();
-  out.prompt_tokens = least_tokens(request);
+  out.prompt_tokens = least_tokens(request.messages);
   std::vector<int> prompt;
   if (out.prompt_tokens < out.context_tokens) {
-    std::vector<ChatTurn> turns;
-    for (const ChatMessage& message : request.messages) turns.push_back({message.role, message.content});
-    prompt = loaded_.chat.render(turns, *loaded_.tokenizer);
+    prompt = render(request.messages);
     out.prompt_tokens = static_cast<int>(prompt.size());
   }
   if (out.prompt_tokens >= out.context_tokens) {
     out.refusal = Refusal::prompt_too_long;
     return out;
   }
+  enqueue(std::make_unique<Sequence>(next_id_++, std::move(request), std::move(prompt), std::move(sink)),
+          out);
+  return out;
+}
+
+Engine::Submitted CpuEngine::submit_embedding(EmbeddingRequest request, std::shared_ptr<EmbeddingSink> sink) {
+  Submitted out;
+  out.context_tokens = context_tokens();
+  check_size(request, out);
+  if (out.refusal != Refusal::none) return out;
+  std::vector<std::vector<int>> inputs = std::move(request.tokens);
+  for (const std::string& text : request.texts) inputs.push_back(encode(text));
+  check_ids(inputs, out);
+  if (out.refusal != Refusal::none) return out;
+  enqueue(std::make_unique<Embedding>(next_id_++, std::move(inputs), std::move(sink)), out);
+  return out;
+}
+
+// Refuses what is too much to be counted on the caller's thread.
+void CpuEngine::check_size(const EmbeddingRequest& request, Submitted& out) const {
+  std::size_t bytes = 0;
+  for (const std::string& text : request.texts) {
+    out.prompt_tokens = least_tokens(text.size());
+    if (out.prompt_tokens > out.context_tokens) {
+      out.refusal = Refusal::prompt_too_long;
+      return;
+    }
+    bytes += text.size();
+    ++out.input;
+  }
+  out.input = 0;
+  for (const auto& input : request.tokens) bytes += input.size() * sizeof(int);
+  const std::size_t inputs = request.texts.size() + request.tokens.size();
+  if (inputs > static_cast<std::size_t>(kInputsMax) || bytes > kCountedBytesMax)
+    out.refusal = Refusal::too_large;
+}
+
+// Refuses what the model cannot take.
+void CpuEngine::check_ids(const std::vector<std::vector<int>>& inputs, Submitted& out) const {
+  if (inputs.empty()) out.refusal = Refusal::empty_input;
+  const int vocabulary = loaded_.tokenizer->size();
+  int total = 0;
+  for (const auto& input : inputs) {
+    out.prompt_tokens = static_cast<int>(input.size());
+    total += out.prompt_tokens;
+    if (input.empty())
+      out.refusal = Refusal::empty_input;
+    else if (out.prompt_tokens > out.context_tokens)
+      out.refusal = Refusal::prompt_too_long;
+    else if (std::any_of(input.begin(), input.end(), [&](int id) { return id < 0 || id >= vocabulary; }))
+      out.refusal = Refusal::unknown_token;
+    if (out.refusal != Refusal::none) return;
+    ++out.input;
+  }
+  out.input = 0;
+  out.prompt_tokens = total;
+}
+
+// To be called with the lock.
+Slots CpuEngine::free_slots() const {
+  Slots slots;
+  for (const auto& job : active_) slots.take(*job);
+  return slots;
+}
+
+// Queues the job, unless it would wait and the queue is full.
+void CpuEngine::enqueue(std::unique_ptr<Job> job, Submitted& out) {
   {
     const std::lock_guard lock(mutex_);
-    const int free = kActiveMax - static_cast<int>(active_.size());
-    if (static_cast<int>(waiting_.size()) >= queue_max_ + free) {
+    Slots slots = free_slots();
+    int waits = 0;
+    for (const auto& waiting : waiting_)
+      if (!slots.take(*waiting)) ++waits;
+    if (!slots.take(*job) && waits >= queue_max_) {
       out.refusal = Refusal::queue_full;
-      return out;
+      return;
     }
-    out.id = next_id_++;
-    waiting_.push_back(
-        std::make_unique<Sequence>(out.id, std::move(request), std::move(prompt), std::move(sink)));
+    out.id = job->id();
+    waiting_.push_back(std::move(job));
   }
   wake_.notify_one();
-  return out;
 }
 
 void CpuEngine::cancel(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
-  for (const Sequences* list : {&waiting_, &active_})
-    for (const auto& sequence : *list)
-      if (sequence->id() == id) sequence->cancel();
+  for (const Jobs* list : {&waiting_, &active_})
+    for (const auto& job : *list)
+      if (job->id() == id) job->cancel();
 }
 
 EngineStats CpuEngine::stats() const {
@@ -162,8 +298,10 @@ bool CpuEngine::admit() {
       return false;
     }
     // A cancelled request leaves the queue at once: it is active for the moment that its end takes.
+    Slots slots = free_slots();
     for (auto it = waiting_.begin(); it != waiting_.end();) {
-      if ((*it)->is_cancelled() || static_cast<int>(active_.size()) < kActiveMax) {
+      if ((*it)->is_cancelled() || slots.take(**it)) {
+        (*it)->turn = next_turn_++;
         active_.push_back(std::move(*it));
         it = waiting_.erase(it);
       } else {
@@ -171,49 +309,76 @@ bool CpuEngine::admit() {
       }
     }
   }
-  for (const auto& sequence : active_)
-    if (sequence->is_cancelled()) sequence->end(Outcome::Reason::cancelled);
+  for (const auto& job : active_)
+    if (job->is_cancelled()) job->end(Outcome::Reason::cancelled, {});
   return true;
 }
 
-// One pass of the model: a token of every sequence that is answering, then prompts, the oldest first, as far
-// as there is room. So a long prompt delays the others by a step's worth of rows at most.
+// One pass of the model: a token of every sequence that is answering, then prompts and inputs to embed, in
+// turn, as far as there is room. So a long prompt delays the others by a step's worth of rows at most.
 void CpuEngine::step() {
   rows_.clear();
-  sampled_.clear();
-  const LlamaConfig& config = loaded_.model->config();
-  std::size_t answering_rows = 0;
-  for (const bool answering : {true, false})
-    for (const auto& sequence : active_) {
-      if (sequence->is_ended() || sequence->is_answering() != answering) continue;
-      const int count = std::min(sequence->pending(), Llama::kRowsMax - static_cast<int>(rows_.size()));
-      if (count == 0) continue;
-      sequence->feed(count, config, rows_);
-      answering_rows += answering ? 1 : 0;
-      if (sequence->pending() == 0) sampled_.push_back(sequence.get());
-    }
+  parts_.clear();
+  for (const auto& job : active_)
+    if (!job->is_ended() && job->is_answering()) feed(*job);
+  const std::size_t answering_rows = rows_.size();
+  while (Job* job = next_in_turn()) feed(*job);
   if (rows_.empty()) return;
   const float* logits = loaded_.model->step(rows_);
   {
     const std::lock_guard lock(mutex_);
-    generated_tokens_ += sampled_.size();
+    for (const LlamaRow& row : rows_) generated_tokens_ += row.wants_logits ? 1 : 0;
     prompt_tokens_ += rows_.size() - answering_rows;
   }
-  const auto vocabulary = static_cast<std::size_t>(config.vocabulary);
-  for (Sequence* sequence : sampled_) {
-    sequence->advance({logits, vocabulary}, *loaded_.tokenizer, config.context);
-    logits += vocabulary;
+  receive(logits);
+}
+
+// The job whose prompt or input goes next; null when there is none, or no room.
+Job* CpuEngine::next_in_turn() const {
+  Job* next = nullptr;
+  if (rows_.size() == static_cast<std::size_t>(Llama::kRowsMax)) return next;
+  for (const auto& job : active_)
+    if (!job->is_ended() && !job->is_answering() && job->pending() > 0 && (!next || job->turn < next->turn))
+      next = job.get();
+  return next;
+}
+
+// A prompt or an input that is fed in part goes on before others begin; the input after it goes behind those
+// that are there, so that many inputs are no more in the way than one.
+void CpuEngine::feed(Job& job) {
+  const int pending = job.pending(),
+            count = std::min(pending, Llama::kRowsMax - static_cast<int>(rows_.size()));
+  job.feed(count, loaded_.model->config(), rows_);
+  parts_.push_back({&job, count});
+  if (count == pending) job.turn = next_turn_++;
+}
+
+// Gives every job what the pass made of its rows.
+void CpuEngine::receive(const float* logits) {
+  const LlamaConfig& config = loaded_.model->config();
+  auto hidden = loaded_.model->hidden();
+  auto row = rows_.begin();
+  for (const Part& part : parts_) {
+    std::size_t logit_count = 0, hidden_count = 0;
+    for (int i = 0; i < part.rows; ++i, ++row) {
+      if (row->wants_logits) logit_count += static_cast<std::size_t>(config.vocabulary);
+      if (row->wants_hidden) hidden_count += static_cast<std::size_t>(config.dim);
+    }
+    const PassOutput output{{logits, logit_count}, hidden.first(hidden_count), *loaded_.tokenizer, config};
+    if (!part.job->is_ended()) part.job->receive(part.rows, output);
+    logits += logit_count;
+    hidden = hidden.subspan(hidden_count);
   }
 }
 
 void CpuEngine::end_all(Outcome::Reason reason, std::string_view message) {
-  for (const auto& sequence : active_)
-    if (!sequence->is_ended()) sequence->end(reason, message);
+  for (const auto& job : active_)
+    if (!job->is_ended()) job->end(reason, message);
 }
 
 void CpuEngine::drop_ended() {
   const std::lock_guard lock(mutex_);
-  std::erase_if(active_, [](const auto& sequence) { return sequence->is_ended(); });
+  std::erase_if(active_, [](const auto& job) { return job->is_ended(); });
 }
 
 std::unique_ptr<Parallel> make_parallel(int threads, std::size_t model_bytes) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,26 @@ class Sink {
   virtual void on_end(const Outcome& outcome) = 0;
 };
 
+// Inputs to turn into vectors: texts, or token ids of the model's own vocabulary; one of the two is empty.
+struct EmbeddingRequest {
+  std::vector<std::string> texts;
+  std::vector<std::vector<int>> tokens;
+};
+
+struct EmbeddingOutcome {
+  enum class Reason { done, cancelled, failed } reason = Reason::done;
+  std::string message;                      // Why, for failed.
+  std::vector<std::vector<float>> vectors;  // For done: one an input, in their order, each of length 1.
+  int input_tokens = 0;                     // Of all inputs.
+};
+
+// Receives the end of one embedding request, as Sink does.
+class EmbeddingSink {
+ public:
+  virtual ~EmbeddingSink() = default;
+  virtual void on_end(EmbeddingOutcome outcome) = 0;
+};
+
 struct EngineOptions {
   int threads = 0;     // Compute threads; 0: one for a small model, else one a core, at most 8.
   int queue_max = 64;  // Requests that may wait; one more is refused.
@@ -66,7 +87,15 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  enum class Refusal { none, queue_full, prompt_too_long };
+  enum class Refusal {
+    none,
+    queue_full,
+    prompt_too_long,  // Or one input of an embedding request.
+    // Of embedding requests only:
+    empty_input,    // An input without a token, or no input at all.
+    unknown_token,  // An id that is not in the vocabulary.
+    too_large       // More than kInputsMax inputs, or 1 MiB of text or ids in all.
+  };
 
   struct Submitted {
     Refusal refusal = Refusal::none;
@@ -74,15 +103,26 @@ class Engine {
     // For the message when the prompt is too long. Of a prompt of more than 1 MiB that cannot fit whatever
     // its tokens are, they are not counted: prompt_tokens is then the least that it may have.
     int prompt_tokens = 0, context_tokens = 0;
+    int input = 0;  // The index of the input at fault, of an embedding request.
   };
+
+  static constexpr int kInputsMax = 2048;
 
   // Queues the request. `sink` is shared because a cancelled request's last event may still be on its way.
   virtual Submitted submit(GenerateRequest request, std::shared_ptr<Sink> sink) = 0;
-  // The request ends with Outcome::cancelled, after the pass of the model that runs: at most one more token
-  // comes. Unknown ids, also those of requests that are over, are ignored.
+  // Queues the inputs to be turned into vectors of embedding_size() numbers. An input may fill the context.
+  virtual Submitted submit_embedding(EmbeddingRequest request, std::shared_ptr<EmbeddingSink> sink) = 0;
+  // The request ends as cancelled, after the pass of the model that runs: at most one more token comes.
+  // Unknown ids, also those of requests that are over, are ignored.
   virtual void cancel(std::uint64_t id) = 0;
   virtual EngineStats stats() const = 0;
   virtual int context_tokens() const = 0;
+  virtual int embedding_size() const = 0;
+  // How many tokens the prompt has that submit() makes of the messages, whether or not it fits. Nothing when
+  // it has more than 1 MiB and cannot fit whatever its tokens are: to count them would hold up the caller.
+  virtual std::optional<int> count_tokens(const std::vector<ChatMessage>& messages) const = 0;
+  // The same for a text as submit_embedding() takes it; an empty one has none.
+  virtual std::optional<int> count_text_tokens(std::string_view text) const = 0;
   virtual std::string_view device() const = 0;  // "cpu (avx512)", ...
 };
 

@@ -6,7 +6,7 @@ namespace switchyard::local {
 
 Sequence::Sequence(std::uint64_t id, GenerateRequest request, std::vector<int> prompt,
                    std::shared_ptr<Sink> sink)
-    : id_(id),
+    : Job(id),
       max_tokens_(request.max_tokens),
       tokens_(std::move(prompt)),
       prompt_tokens_(static_cast<int>(tokens_.size())),
@@ -18,6 +18,10 @@ void Sequence::feed(int count, const LlamaConfig& config, std::vector<LlamaRow>&
   if (!cache_) cache_.emplace(config);
   for (int i = 0; i < count; ++i, ++fed_)
     rows.push_back({tokens_[static_cast<std::size_t>(fed_)], fed_, &*cache_, pending() == 1});
+}
+
+void Sequence::receive(int, const PassOutput& output) {
+  if (!output.logits.empty()) advance(output.logits, output.tokenizer, output.config.context);
 }
 
 void Sequence::advance(std::span<const float> logits, const Tokenizer& tokenizer, int context) {

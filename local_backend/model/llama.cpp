@@ -37,6 +37,21 @@ Result<void> refuse_scaled_rope(const Gguf& file) {
   return {};
 }
 
+// Without the key a text is the mean of its tokens, as with 0, "a vector a token", which no caller can ask
+// for.
+Result<Pooling> read_pooling(const Gguf& file) {
+  const auto causal = file.metadata.find("llama.attention.causal");
+  const auto* is_causal = causal == file.metadata.end() ? nullptr : std::get_if<bool>(&causal->second);
+  if (causal != file.metadata.end() && !(is_causal && *is_causal))
+    return fail("metadata 'llama.attention.causal': only causal attention is supported");
+  const auto type = file.number("llama.pooling_type", 1);
+  if (!type) return type.error();
+  if (*type > 3)
+    return fail("metadata 'llama.pooling_type': " + std::to_string(*type) +
+                " is not supported (1, mean, 2, first, and 3, last, are)");
+  return *type == 2 ? Pooling::first : *type == 3 ? Pooling::last : Pooling::mean;
+}
+
 Result<std::unique_ptr<Weight>> read_weight(const Gguf& file, Device& device, const std::string& name,
                                             int columns, int rows) {
   const auto tensor = file.tensor(name);
@@ -93,6 +108,9 @@ Result<LlamaConfig> read_llama_config(const Gguf& file, int vocabulary) {
   if (file.metadata.contains("llama.expert_count"))
     return fail("metadata 'llama.expert_count': experts are not supported");
   if (auto ok = refuse_scaled_rope(file); !ok) return ok.error();
+  const auto pooling = read_pooling(file);
+  if (!pooling) return pooling.error();
+  c.pooling = *pooling;
   const auto epsilon = file.real("llama.attention.layer_norm_rms_epsilon"),
              base = file.real("llama.rope.freq_base", 10000.0);
   if (!epsilon) return epsilon.error();
@@ -214,6 +232,28 @@ void Llama::feed_forward(const Layer& layer, int n) {
   device_.add(x_.data(), added_.data(), n * config_.dim);
 }
 
+// Puts what the output reads of the rows that are asked for into hidden_, and to the front of normed_ for
+// those whose logits are: only they go through the output, the widest product. Returns how many these are.
+int Llama::gather(std::span<const LlamaRow> rows) {
+  const auto dim = static_cast<std::size_t>(config_.dim);
+  hidden_.clear();
+  std::size_t wanted = 0, with_logits = 0, r = 0;
+  for (const LlamaRow& row : rows) {
+    const float* from = x_.data() + r++ * dim;
+    if (row.wants_logits || row.wants_hidden) std::copy_n(from, dim, x_.data() + wanted++ * dim);
+  }
+  if (wanted == 0) return 0;
+  device_.rms_norm(normed_.data(), x_.data(), *output_norm_, static_cast<int>(wanted), config_.norm_epsilon);
+  r = 0;
+  for (const LlamaRow& row : rows) {
+    if (!row.wants_logits && !row.wants_hidden) continue;
+    const float* from = normed_.data() + r++ * dim;
+    if (row.wants_hidden) hidden_.insert(hidden_.end(), from, from + dim);
+    if (row.wants_logits) std::copy_n(from, dim, normed_.data() + with_logits++ * dim);
+  }
+  return static_cast<int>(with_logits);
+}
+
 const float* Llama::step(std::span<const LlamaRow> rows) {
   const LlamaConfig& c = config_;
   const int n = static_cast<int>(rows.size());
@@ -235,15 +275,9 @@ const float* Llama::step(std::span<const LlamaRow> rows) {
     attention(layers_[static_cast<std::size_t>(i)], i, n);
     feed_forward(layers_[static_cast<std::size_t>(i)], n);
   }
-  // Only the rows whose logits are asked for go through the output, the widest product.
-  int wanted = 0;
-  for (int r = 0; r < n; ++r)
-    if (rows[static_cast<std::size_t>(r)].wants_logits)
-      std::copy_n(x_.data() + static_cast<std::size_t>(r) * c.dim, c.dim,
-                  x_.data() + static_cast<std::size_t>(wanted++) * c.dim);
+  const int wanted = gather(rows);
   if (wanted == 0) return nullptr;
   logits_.resize(static_cast<std::size_t>(wanted) * c.vocabulary);
-  device_.rms_norm(normed_.data(), x_.data(), *output_norm_, wanted, c.norm_epsilon);
   const Linear output[] = {{logits_.data(), output_ ? output_.get() : embedding_.get()}};
   device_.linear(output, normed_.data(), wanted);
   return logits_.data();

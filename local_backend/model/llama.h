@@ -9,10 +9,14 @@
 
 namespace switchyard::local {
 
+// What stands for a text as its vector: the mean of the final hidden states, the first or the last of them.
+enum class Pooling { mean, first, last };
+
 struct LlamaConfig {
   int layers = 0, dim = 0, ffn = 0, heads = 0, kv_heads = 0, head_size = 0, context = 0, vocabulary = 0;
   float norm_epsilon = 0;
   double rope_base = 0;
+  Pooling pooling = Pooling::mean;
 };
 
 // Fails naming the key for what is missing, contradictory or not supported. `vocabulary` is the tokenizer's.
@@ -39,7 +43,7 @@ class KvCache {
 struct LlamaRow {
   int token = 0, position = 0;
   KvCache* cache = nullptr;  // Holds every position below, or an earlier row of the step writes it.
-  bool wants_logits = false;
+  bool wants_logits = false, wants_hidden = false;
 };
 
 // A Llama-family decoder: RMSNorm, rotary embedding on neighbouring pairs, grouped-query attention, SwiGLU.
@@ -53,6 +57,10 @@ class Llama {
   // Runs the rows, at most kRowsMax, and extends their caches. Returns the logits, (rows that want them,
   // vocabulary), in the rows' order, valid until the next call.
   const float* step(std::span<const LlamaRow> rows);
+
+  // What the output projection reads, of the last step: (rows that wanted it, dim), in the rows' order.
+  std::span<const float> hidden() const { return hidden_; }
+
   static constexpr int kRowsMax = 64;
 
  private:
@@ -72,6 +80,7 @@ class Llama {
   void rotations(std::span<const LlamaRow> rows);
   void attention(const Layer& layer, int index, int n);
   void feed_forward(const Layer& layer, int n);
+  int gather(std::span<const LlamaRow> rows);
 
   LlamaConfig config_;
   Device& device_;
@@ -83,7 +92,7 @@ class Llama {
   std::vector<AttentionRow> attention_rows_;
   std::vector<int> tokens_;
   // One step's activations, n rows each.
-  std::vector<float> x_, normed_, q_, k_, v_, attended_, added_, gate_, up_, rotation_, logits_;
+  std::vector<float> x_, normed_, q_, k_, v_, attended_, added_, gate_, up_, rotation_, hidden_, logits_;
 };
 
 }  // namespace switchyard::local

@@ -153,15 +153,23 @@ Result<void> Tokenizer::read_special(const Gguf& file) {
   }
   for (const auto name : {"<|im_end|>", "<|endoftext|>"})
     if (const auto id = special(name)) ends_[static_cast<std::size_t>(*id)] = true;
-  const auto add = file.metadata.find("tokenizer.ggml.add_bos_token");
-  if (add == file.metadata.end()) return {};
-  const auto* wanted = std::get_if<bool>(&add->second);
-  if (!wanted) return fail("metadata 'tokenizer.ggml.add_bos_token' is not true or false");
-  if (!*wanted) return {};
-  const auto id = id_at("tokenizer.ggml.bos_token_id");
-  if (!id) return id.error();
-  if (!*id) return fail("metadata 'tokenizer.ggml.bos_token_id' is missing");
-  bos_ = *id;
+  const auto added = [&](const std::string& which) -> Result<std::optional<int>> {
+    const std::string wish = "tokenizer.ggml.add_" + which + "_token",
+                      key = "tokenizer.ggml." + which + "_token_id";
+    const auto add = file.metadata.find(wish);
+    if (add == file.metadata.end()) return std::optional<int>();
+    const auto* wanted = std::get_if<bool>(&add->second);
+    if (!wanted) return fail("metadata '" + wish + "' is not true or false");
+    if (!*wanted) return std::optional<int>();
+    const auto id = id_at(key);
+    if (id && !*id) return fail("metadata '" + key + "' is missing");
+    return id;
+  };
+  const auto bos = added("bos"), eos = added("eos");
+  if (!bos) return bos.error();
+  if (!eos) return eos.error();
+  bos_ = *bos;
+  eos_ = *eos;
   return {};
 }
 

@@ -41,6 +41,9 @@ class Tokenizer {
   // Set when every prompt starts with this token.
   std::optional<int> bos() const { return bos_; }
 
+  // Set when a text that is no prompt but stands for itself ends with this token.
+  std::optional<int> eos() const { return eos_; }
+
   // Whether the token ends the model's turn.
   bool ends_turn(int id) const { return ends_[static_cast<std::size_t>(id)]; }
 
@@ -63,7 +66,7 @@ class Tokenizer {
   std::unordered_map<std::string, int> id_of_;       // By the file's spelling; emptied once loaded.
   std::unordered_map<std::uint64_t, Merge> merges_;  // By left id << 32 | right id.
   int byte_id_[256] = {};
-  std::optional<int> bos_;
+  std::optional<int> bos_, eos_;
 };
 
 }  // namespace switchyard::local
