@@ -54,6 +54,10 @@ function(switchyard_test name)
   # A test's own code compiles in a third of the time and runs hardly longer: what it tests is optimized as ever.
   target_compile_options(${name} PRIVATE -O0)
   target_precompile_headers(${name} REUSE_FROM switchyard_test_pch)
+  if(SWITCHYARD_LTO)
+    # Without inlining across files, what one test program has optimized is there for the others.
+    target_link_options(${name} PRIVATE -Wl,-mllvm,-import-instr-limit=0)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()

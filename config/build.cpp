@@ -1,12 +1,12 @@
 #include "config/build.h"
 
+#include "adapters/crypto/sha256.h"
 #include "config/build_context.h"
 #include "config/build_provider.h"
 #include "config/lookup.h"
 #include "config/pattern.h"
 #include "config/provider_types.h"
 #include "config/read.h"
-#include "config/sha256.h"
 
 #include <algorithm>
 

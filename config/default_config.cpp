@@ -1,8 +1,8 @@
+#include "adapters/crypto/sha256.h"
 #include "config/build_provider.h"
 #include "config/load.h"
 #include "config/lookup.h"
 #include "config/provider_types.h"
-#include "config/sha256.h"
 
 #include <deque>
 

@@ -1,9 +1,9 @@
 #include "config/load.h"
 
+#include "adapters/crypto/sha256.h"
 #include "config/build.h"
 #include "config/check.h"
 #include "config/expand.h"
-#include "config/sha256.h"
 #include "config/yaml.h"
 
 #include <algorithm>

@@ -86,6 +86,7 @@ void Worker::drain() {
 // True when nothing is left to do: the event loop then runs out of work.
 bool Worker::check_drained() {
   if (!draining_ || server_->connections > 0) return false;
+  if (!upstream_->stop_tokens()) return false;
   upstream_->pools.clear();
   deadlines_.stop();
   work_.reset();
@@ -116,7 +117,7 @@ void Worker::report() {
   recorder.client_connections(static_cast<std::size_t>(server_->connections));
   for (const relay::Model& model : relay_->snapshot->models) {
     for (const relay::Target& target : model.targets) {
-      if (!target.dialect) continue;
+      if (target.engine) continue;
       const auto pool = upstream_->pools.find(target.origin->key);
       if (pool == upstream_->pools.end()) continue;
       recorder.upstream_connections(target.provider_id, static_cast<std::size_t>(pool->second->in_use),

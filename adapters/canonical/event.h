@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace switchyard {
 
@@ -21,8 +22,15 @@ struct ReplyStart {
   std::string model;  // What the provider says answered; may be empty.
 };
 
+// Where a part of the answer comes from.
+struct Citation {
+  std::string url, title, cited_text;
+};
+
 struct TextDelta {
   std::string text;
+  std::string logprobs = {};             // OpenAI's logprobs.content of this text as a JSON array, or empty.
+  std::vector<Citation> citations = {};  // Of the text so far.
 };
 
 struct RefusalDelta {
@@ -36,15 +44,18 @@ struct ThinkingDelta {
 // Ends the thinking block that the ThinkingDeltas before it made; `signature` is opaque and may be empty.
 struct ThinkingSignature {
   std::string signature;
+  std::string origin = {};  // As ThinkingPart::origin.
 };
 
 struct RedactedThinking {
   std::string data;
+  std::string origin = {};
 };
 
 struct ToolCallStart {
   int index = 0;
   std::string id, name;
+  std::string signature = {}, origin = {};  // As in ToolCallPart.
 };
 
 struct ToolCallDelta {

@@ -18,10 +18,11 @@ struct TextPart {
 };
 
 struct ImagePart {
-  std::string media_type;  // "image/png"; empty for a URL.
-  std::string data;        // Base64, or empty.
-  std::string url;         // https address, or empty.
-  std::string detail;      // OpenAI's auto, low, high; may be empty.
+  std::string media_type;    // "image/png"; empty for a URL.
+  std::string data;          // Base64, or empty.
+  std::string url;           // https address, or empty.
+  std::string detail;        // OpenAI's auto, low, high; may be empty.
+  std::string file_id = {};  // A file kept at the provider, or empty.
 };
 
 struct DocumentPart {
@@ -34,7 +35,10 @@ struct AudioPart {
 
 struct ToolCallPart {
   std::string id, name;
-  std::string arguments;  // JSON text of an object, exactly as the model wrote it.
+  std::string arguments;       // JSON text of an object, exactly as the model wrote it.
+  std::string signature = {};  // Opaque, of `origin`: Gemini signs calls; may be empty.
+  std::string origin = {};     // As ThinkingPart::origin.
+  bool custom = false;         // A call of a custom tool: `arguments` is {"input": text}.
 };
 
 struct ToolResultPart {
@@ -47,6 +51,9 @@ struct ToolResultPart {
 struct ThinkingPart {
   std::string text, signature;
   std::string redacted;  // The opaque data of a redacted block; text and signature are empty then.
+  // Whose signature or data it is, a Dialect::family() ("anthropic", "gemini", "openai", ...): no other can
+  // verify it. Empty where nothing is signed.
+  std::string origin = {};
 };
 
 struct RefusalPart {
@@ -70,6 +77,10 @@ struct Tool {
   std::string parameters;  // JSON Schema as JSON text; empty: no arguments.
   std::optional<bool> strict;
   std::string cache_control;
+  // OpenAI's custom tool, which takes text instead of JSON. `parameters` then is the schema of an object with
+  // one string, `input`, so that a dialect without custom tools can offer it as a function.
+  bool custom = false;
+  std::string format = {};  // Of a custom tool's text: OpenAI's JSON, or empty.
 };
 
 struct ToolChoice {
@@ -94,6 +105,9 @@ struct ChatRequest {
   std::string model;  // As the caller named it.
   std::vector<Message> messages;
   std::vector<Tool> tools;
+  // Tools that the caller's provider runs itself ("web_search", "googleSearch"), by type: no other has them.
+  std::vector<std::string> hosted_tools;
+  bool hosted_tool_is_forced = false;  // The tool choice names one of them: an answer without it is wrong.
   std::optional<ToolChoice> tool_choice;
   std::optional<bool> parallel_tool_calls;
   std::optional<ResponseFormat> response_format;

@@ -316,6 +316,8 @@ class AnthropicMessages final : public Dialect {
  public:
   std::string_view name() const override { return "anthropic_messages"; }
 
+  std::string_view family() const override { return "anthropic"; }
+
   Result<ChatRequest> parse_request(std::string_view body) const override {
     return anthropic::parse_request(body);
   }
@@ -377,7 +379,9 @@ class AnthropicMessages final : public Dialect {
     return to_text(model_json(name, created_s));
   }
 
-  std::unique_ptr<StreamScanner> make_scanner(bool) const override { return std::make_unique<Scanner>(); }
+  std::unique_ptr<StreamScanner> make_scanner(ScanOptions) const override {
+    return std::make_unique<Scanner>();
+  }
 
   using Dialect::scan_reply;
 

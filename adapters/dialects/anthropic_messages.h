@@ -1,11 +1,16 @@
 #pragma once
 
+#include "adapters/canonical/signature.h"
 #include "adapters/dialects/dialect.h"
 #include "adapters/dialects/json.h"
 
 // The parts of the Anthropic Messages dialect (anthropic_messages() in dialect.h). Facts about the format are
 // those of the official SDKs, @anthropic-ai/sdk 0.137 and 1.12, run against local servers in November 2026.
 namespace switchyard::anthropic {
+
+inline constexpr std::string_view kFamily = "anthropic";
+// Behind the origin of a signature that belongs to the call after its block.
+inline constexpr std::string_view kOfCall = "_call";
 
 // anthropic_messages_request.cpp
 Result<ChatRequest> parse_request(std::string_view body);

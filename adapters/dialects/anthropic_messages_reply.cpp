@@ -11,6 +11,17 @@ namespace switchyard::anthropic {
 
 namespace {
 
+// Behind another Switchyard, a signature may have a tag.
+Event signed_by(std::string_view text) {
+  Signature signature = untag_signature(text, kFamily);
+  return ThinkingSignature{std::move(signature.value), std::move(signature.origin)};
+}
+
+Event redacted(std::string_view text) {
+  Signature data = untag_signature(text, kFamily);
+  return RedactedThinking{std::move(data.value), std::move(data.origin)};
+}
+
 using Element = simdjson::dom::element;
 
 FinishReason reason_of(std::string_view stop_reason) {
@@ -151,7 +162,7 @@ class Parser final : public EventParser {
       opened.signature = string_at(block, "signature");
       opened.has_thinking = add_thinking(string_at(block, "thinking"), out);
     } else if (type == "redacted_thinking") {
-      out.emplace_back(RedactedThinking{std::string(string_at(block, "data"))});
+      out.push_back(redacted(string_at(block, "data")));
     } else if (type == "tool_use") {
       opened.kind = OpenBlock::Kind::tool_use;
       opened.call = calls_++;
@@ -206,7 +217,7 @@ class Parser final : public EventParser {
 
   static void close(OpenBlock& block, std::vector<Event>& out) {
     if (block.kind == OpenBlock::Kind::thinking && (block.has_thinking || !block.signature.empty())) {
-      out.emplace_back(ThinkingSignature{std::move(block.signature)});
+      out.push_back(signed_by(block.signature));
     }
     // Arguments are always JSON, also of a call without any.
     if (block.kind == OpenBlock::Kind::tool_use && !block.has_arguments) {
@@ -238,9 +249,9 @@ void add_block(const Element& block, int& calls, std::vector<Event>& out) {
   } else if (type == "thinking") {
     const std::string_view text = string_at(block, "thinking"), signature = string_at(block, "signature");
     if (!text.empty()) out.emplace_back(ThinkingDelta{std::string(text)});
-    if (!text.empty() || !signature.empty()) out.emplace_back(ThinkingSignature{std::string(signature)});
+    if (!text.empty() || !signature.empty()) out.push_back(signed_by(signature));
   } else if (type == "redacted_thinking") {
-    out.emplace_back(RedactedThinking{std::string(string_at(block, "data"))});
+    out.push_back(redacted(string_at(block, "data")));
   } else if (type == "tool_use") {
     const int call = calls++;
     std::string input = input_text(block);

@@ -87,13 +87,21 @@ class Blocks {
       text = delta->text;
       return text.empty() ? nullptr : open_thinking();
     }
-    if (const auto* end = std::get_if<ThinkingSignature>(&event)) return sign(end->signature);
+    if (const auto* end = std::get_if<ThinkingSignature>(&event)) {
+      return sign(tag_signature({end->signature, end->origin}, kFamily));
+    }
     if (const auto* redacted = std::get_if<RedactedThinking>(&event)) {
       Block& block = push(Block::Kind::redacted);
-      block.signature = redacted->data;
+      block.signature = tag_signature({redacted->data, redacted->origin}, kFamily);
       return &block;
     }
     if (const auto* start = std::get_if<ToolCallStart>(&event)) {
+      // A call has no place for a signature: it travels in a thinking block without text before the call.
+      if (!start->signature.empty()) {
+        Block& carrier = push(Block::Kind::thinking);
+        carrier.signature = tag_signature({start->signature, start->origin + std::string(kOfCall)}, kFamily);
+        carrier.is_signed = true;
+      }
       Block& block = push(Block::Kind::tool_use);
       block.call = start->index;
       block.id = start->id;

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <tuple>
+#include <utility>
 
 namespace switchyard::anthropic {
 
@@ -226,6 +228,7 @@ class RequestParser {
     const Json* input = find_member(block, "input");
     if (input && !input->is_object()) return wrong(path + ".input", "must be an object");
     call.arguments = input ? to_text(*input) : "{}";
+    std::tie(call.signature, call.origin) = std::exchange(call_signature_, {});
     message.parts.emplace_back(std::move(call));
     return {};
   }
@@ -271,8 +274,18 @@ class RequestParser {
                           ? first_failure({require_string(block, "thinking", thinking.text, path),
                                            read_string(block, "signature", thinking.signature, path)})
                           : require_string(block, "data", thinking.redacted, path);
-    if (read) message.parts.emplace_back(std::move(thinking));
-    return read;
+    if (!read) return read;
+    std::string& opaque = type == "thinking" ? thinking.signature : thinking.redacted;
+    Signature signature = untag_signature(opaque, kFamily);
+    opaque = std::move(signature.value);
+    thinking.origin = std::move(signature.origin);
+    if (thinking.origin.ends_with(kOfCall)) {
+      call_signature_ = {thinking.signature,
+                         thinking.origin.substr(0, thinking.origin.size() - kOfCall.size())};
+      return {};
+    }
+    message.parts.emplace_back(std::move(thinking));
+    return {};
   }
 
   Result<> read_tools() {
@@ -436,6 +449,7 @@ class RequestParser {
   }
 
   const Json& body_;
+  std::pair<std::string, std::string> call_signature_;  // And its origin: of the next tool_use.
   ChatRequest request_;
 };
 

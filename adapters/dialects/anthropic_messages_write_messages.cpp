@@ -162,8 +162,9 @@ class MessageWriter {
     return {};
   }
 
-  // Without a signature it is another provider's reasoning, which this one would refuse.
+  // Without a signature of its own it is another provider's reasoning, which this one would refuse.
   Result<> put(const ThinkingPart& part, Turn& turn) {
+    if (!part.origin.empty() && part.origin != kFamily) return {};
     if (!part.redacted.empty()) {
       turn.blocks.push_back({{"type", "redacted_thinking"}, {"data", part.redacted}});
     } else if (!part.signature.empty()) {

@@ -18,22 +18,43 @@ namespace switchyard {
 struct Envelope {
   std::string model;            // Unescaped.
   std::size_t model_begin = 0;  // The value's first byte, its opening quote.
-  std::size_t model_end = 0;    // One past its closing quote.
+  std::size_t model_end = 0;    // One past its closing quote; 0 when the body does not name the model.
   bool stream = false;
   bool has_stream_options = false;
   bool include_usage = false;    // stream_options.include_usage is true.
+  bool json_array = false;       // As ReplyContext::json_array.
   std::size_t object_begin = 0;  // The '{' of the body: a member may be inserted after it.
 };
 
-// What a target takes, as far as it changes the request that is written for it.
+// What a target takes, as far as it changes the request that is written for it. A row of the table of
+// provider types and the model's name say it (adapters/providers).
 struct TargetTraits {
   std::string model;  // The provider's name for the model.
   bool tools = true, images = true, documents = true, audio = false;
+  bool image_urls = true;           // Takes an image's address; else only its bytes.
   bool sampling_parameters = true;  // false: temperature, top_p, top_k are refused (newer Claude, o-series).
   bool extended_sampling = false;   // OpenAI dialect: takes top_k and min_p (vLLM, llama.cpp, Ollama, ...).
   bool reasoning = true;            // Takes an effort or a thinking budget.
+  // How: an effort word, a budget in tokens, Anthropic's {"type":"adaptive"} with an effort, or Gemini's
+  // level.
+  enum class ReasoningControl {
+    effort,
+    budget,
+    adaptive,
+    level
+  } reasoning_control = ReasoningControl::effort;
+  bool can_stop_reasoning = true;  // Takes "none", a budget of 0, or {"type":"disabled"}.
+  bool prefill = false;            // Goes on from an assistant message at the end.
+  bool json_object = true, json_schema = true;
+  bool developer_role = false;         // OpenAI dialect: the system prompt has the role `developer`.
   bool max_completion_tokens = false;  // OpenAI's newer name for the limit.
   bool stream_usage = true;            // Takes stream_options.include_usage.
+  bool parallel_tool_calls = true;     // OpenAI dialect: takes parallel_tool_calls.
+  bool short_tool_ids = false;         // Tool call ids are exactly nine letters and digits (Mistral).
+  std::string seed_field = "seed";     // "random_seed" at Mistral; empty: not taken.
+  // Other parameters that are refused, by their name in OpenAI's chat dialect ("user", "logit_bias", "n",
+  // ...).
+  std::vector<std::string> refused;
   std::int64_t default_max_tokens =
       4096;  // Sent where the dialect requires a limit and the caller gave none.
 };
@@ -86,15 +107,25 @@ class StreamScanner {
 
 // What a writer needs besides the events.
 struct ReplyContext {
-  std::string request_id;      // The gateway's; the reply's id when the provider gave none.
-  std::string model;           // The name that the caller asked for.
-  std::int64_t created_s = 0;  // Seconds since the epoch.
-  bool include_usage = false;  // OpenAI: send the usage chunk.
+  std::string request_id;                      // The gateway's; the reply's id when the provider gave none.
+  std::string model;                           // The name that the caller asked for.
+  std::int64_t created_s = 0;                  // Seconds since the epoch.
+  bool include_usage = false;                  // OpenAI: send the usage chunk.
+  bool json_array = false;                     // Gemini: the stream is a JSON array, not server-sent events.
+  std::vector<std::string> custom_tools = {};  // Names of the caller's custom tools (Tool::custom).
 };
+
+// How the body of a streamed reply is cut into events.
+enum class Framing { server_sent_events, aws_event_stream };
 
 struct WrittenError {
   int status = 500;
   std::string body;
+};
+
+struct ScanOptions {
+  bool drop_usage = false;  // The gateway asked for the usage chunk, the caller did not.
+  bool json_array = false;  // As ReplyContext::json_array: what is forwarded is elements of an array.
 };
 
 // One wire format, both ways. Stateless and pure: bytes in, values out; safe to share between threads.
@@ -102,6 +133,11 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
   virtual std::string_view name() const = 0;  // "openai_chat", "anthropic_messages".
+  // Whose signatures its thinking carries: "openai", "anthropic", "gemini", "bedrock", "cohere".
+  virtual std::string_view family() const = 0;
+
+  // Of a provider's streamed reply.
+  virtual Framing framing() const { return Framing::server_sent_events; }
 
   // Caller to gateway. Fails with invalid_request naming the field.
   virtual Result<ChatRequest> parse_request(std::string_view body) const = 0;
@@ -127,8 +163,8 @@ class Dialect {
   // The error as a frame inside a stream that has begun; the stream ends after it, without a terminator.
   virtual std::string write_error_frame(const Error& error, std::string_view request_id) const = 0;
 
-  // Same dialect on both sides. `drop_usage`: the gateway asked for the usage chunk, the caller did not.
-  virtual std::unique_ptr<StreamScanner> make_scanner(bool drop_usage) const = 0;
+  // Same dialect on both sides. Null where no client speaks the dialect.
+  virtual std::unique_ptr<StreamScanner> make_scanner(ScanOptions options) const = 0;
   // Reads usage out of a whole reply that passes through; fails with bad_reply when it is not a complete JSON
   // reply of this dialect. `capacity` as of read_envelope(). Nothing of the reply is copied, however large it
   // is.
@@ -140,8 +176,9 @@ class Dialect {
 inline constexpr std::size_t kEventBytesMax = 16u << 20;  // One SSE event; over it the reply is refused.
 
 // Reads the envelope of an OpenAI or Anthropic chat body. `body` must have simdjson's padding readable behind
-// it (kBodyPadding). Fails with invalid_request: no JSON object, no model, a member given twice.
-Result<Envelope> read_envelope(std::string_view body, std::size_t capacity);
+// it (kBodyPadding). `needs_model`: false where the path names the model. Fails with invalid_request: no JSON
+// object, no model, a member given twice.
+Result<Envelope> read_envelope(std::string_view body, std::size_t capacity, bool needs_model = true);
 
 inline constexpr std::size_t kBodyPadding = 64;
 
@@ -149,5 +186,10 @@ inline constexpr std::size_t kBodyPadding = 64;
 const Dialect* find_dialect(std::string_view name);
 const Dialect& openai_chat();
 const Dialect& anthropic_messages();
+const Dialect& openai_responses();
+const Dialect& openai_completions();
+const Dialect& gemini();
+const Dialect& bedrock_converse();
+const Dialect& cohere_chat();
 
 }  // namespace switchyard

@@ -23,7 +23,8 @@ Error not_json() {
 // Reads the members that matter, once each: a body that two readers could read in two ways is refused.
 class EnvelopeReader {
  public:
-  EnvelopeReader(std::string_view body, Envelope& envelope) : body_(body), envelope_(envelope) {}
+  EnvelopeReader(std::string_view body, bool needs_model, Envelope& envelope)
+      : body_(body), needs_model_(needs_model), envelope_(envelope) {}
 
   Result<> read(ondemand::object object) {
     for (auto field : object) {
@@ -42,7 +43,7 @@ class EnvelopeReader {
       }
       if (!taken) return taken;
     }
-    if (!has_model_) return fail(ErrorKind::invalid_request, "model is required", "model");
+    if (!has_model_ && needs_model_) return fail(ErrorKind::invalid_request, "model is required", "model");
     return {};
   }
 
@@ -108,13 +109,14 @@ class EnvelopeReader {
   }
 
   std::string_view body_;
+  bool needs_model_;
   Envelope& envelope_;
   bool has_model_ = false, has_stream_ = false, has_options_ = false;
 };
 
 }  // namespace
 
-Result<Envelope> read_envelope(std::string_view body, std::size_t capacity) {
+Result<Envelope> read_envelope(std::string_view body, std::size_t capacity, bool needs_model) {
   if (body.empty()) return fail(ErrorKind::invalid_request, "the body is empty");
   OnDemand document;
   ondemand::object object;
@@ -125,7 +127,8 @@ Result<Envelope> read_envelope(std::string_view body, std::size_t capacity) {
   if (error) return not_json();
   Envelope envelope;
   envelope.object_begin = body.find('{');
-  if (const auto read = EnvelopeReader(document.text(), envelope).read(object); !read) return read.error();
+  if (const auto read = EnvelopeReader(document.text(), needs_model, envelope).read(object); !read)
+    return read.error();
   if (!document.at_end()) return not_json();
   return envelope;
 }

@@ -295,6 +295,8 @@ class OpenAiChat final : public Dialect {
  public:
   std::string_view name() const override { return "openai_chat"; }
 
+  std::string_view family() const override { return "openai"; }
+
   Result<ChatRequest> parse_request(std::string_view body) const override {
     return openai::parse_request(body);
   }
@@ -344,8 +346,8 @@ class OpenAiChat final : public Dialect {
     return to_text(model_object(name, created_s));
   }
 
-  std::unique_ptr<StreamScanner> make_scanner(bool drop_usage) const override {
-    return std::make_unique<OpenAiScanner>(drop_usage);
+  std::unique_ptr<StreamScanner> make_scanner(ScanOptions options) const override {
+    return std::make_unique<OpenAiScanner>(options.drop_usage);
   }
 
   using Dialect::scan_reply;

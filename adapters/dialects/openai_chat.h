@@ -1,5 +1,6 @@
 #pragma once
 
+#include "adapters/canonical/signature.h"
 #include "adapters/dialects/dialect.h"
 
 #include <memory>
@@ -14,6 +15,11 @@ class element;
 }
 
 namespace switchyard::openai {
+
+inline constexpr std::string_view kFamily = "openai";
+// The signature of a call is in `extra_content.google.thought_signature`, as Google's own OpenAI layer has
+// it.
+inline constexpr std::string_view kCallFamily = "gemini";
 
 Result<ChatRequest> parse_request(std::string_view body);
 Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTraits& target);

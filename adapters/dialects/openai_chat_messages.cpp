@@ -101,7 +101,8 @@ void parse_reasoning(const Json& message, std::vector<Part>& parts) {
       if (!detail.is_object()) continue;
       const std::string type = text_of(detail, "type");
       if (type == "reasoning.encrypted") {
-        parts.emplace_back(ThinkingPart{{}, {}, text_of(detail, "data")});
+        Signature data = untag_signature(text_of(detail, "data"), kFamily);
+        parts.emplace_back(ThinkingPart{{}, {}, std::move(data.value), std::move(data.origin)});
         previous_index = nullptr;
         continue;
       }
@@ -113,6 +114,13 @@ void parse_reasoning(const Json& message, std::vector<Part>& parts) {
       thinking.text += text_of(detail, "text");
       thinking.signature += text_of(detail, "signature");
       previous_index = index;
+    }
+    for (Part& part : parts) {
+      auto* thinking = std::get_if<ThinkingPart>(&part);
+      if (!thinking || thinking->signature.empty()) continue;
+      Signature signature = untag_signature(thinking->signature, kFamily);
+      thinking->signature = std::move(signature.value);
+      thinking->origin = std::move(signature.origin);
     }
     return;
   }
@@ -138,6 +146,13 @@ Result<> parse_tool_calls(const Json& message, const std::string& path, std::vec
     if (const auto read = read_string(call, "id", out.id, here); !read) return read;
     if (const auto read = read_string(*function, "name", out.name, at(here, "function")); !read) return read;
     if (out.id.empty()) return wrong(at(here, "id"), "is required");
+    const Json* extra = find_member(call, "extra_content");
+    const Json* google = extra ? find_member(*extra, "google") : nullptr;
+    if (google) {
+      Signature signature = untag_signature(text_of(*google, "thought_signature"), kCallFamily);
+      out.signature = std::move(signature.value);
+      out.origin = std::move(signature.origin);
+    }
     if (out.name.empty()) return wrong(at(here, "function.name"), "is required");
     const Json* arguments = find_member(*function, "arguments");
     if (arguments)

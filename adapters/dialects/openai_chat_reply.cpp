@@ -100,17 +100,33 @@ class DeltaReader {
     for (const dom::element detail : details) {
       const auto type = string_at(detail, "type");
       const auto data = string_at(detail, "data");
-      if (type == "reasoning.encrypted" && !data.empty())
-        out.emplace_back(RedactedThinking{std::string(data)});
+      if (type == "reasoning.encrypted" && !data.empty()) out.push_back(redacted(data));
       if (type != "reasoning.text") continue;
       if (const auto text = string_at(detail, "text"); !text.empty() && !plain_thought_) {
         out.emplace_back(ThinkingDelta{std::string(text)});
       }
       if (const auto signature = string_at(detail, "signature"); !signature.empty()) {
-        out.emplace_back(ThinkingSignature{std::string(signature)});
+        out.push_back(signed_by(signature));
         plain_thought_ = false;
       }
     }
+  }
+
+  // Behind another Switchyard, a signature may have a tag.
+  static Event signed_by(std::string_view text) {
+    Signature signature = untag_signature(text, kFamily);
+    return ThinkingSignature{std::move(signature.value), std::move(signature.origin)};
+  }
+
+  static Event redacted(std::string_view text) {
+    Signature data = untag_signature(text, kFamily);
+    return RedactedThinking{std::move(data.value), std::move(data.origin)};
+  }
+
+  static std::string_view google_signature(const dom::element& call) {
+    std::string_view signature;
+    if (call["extra_content"]["google"]["thought_signature"].get_string().get(signature)) return {};
+    return signature;
   }
 
   void read_call(const dom::element& call, std::size_t position, std::vector<Event>& out) {
@@ -142,6 +158,11 @@ class DeltaReader {
     std::string_view name;
     if (call["function"]["name"].get_string().get(name)) name = {};
     ToolCallStart start{number, std::string(id), std::string(name)};
+    if (const auto signature = google_signature(call); !signature.empty()) {
+      Signature read = untag_signature(signature, kCallFamily);
+      start.signature = std::move(read.value);
+      start.origin = std::move(read.origin);
+    }
     calls_.push_back({index, start.id, false});
     if (start.id.empty()) start.id = "call_" + std::to_string(number);
     out.emplace_back(std::move(start));

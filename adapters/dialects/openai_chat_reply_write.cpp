@@ -58,6 +58,13 @@ void append_reasoning_detail(int index, std::string_view text, std::string_view 
   out += '}';
 }
 
+void append_call_signature(const ToolCallStart& call, std::string& out) {
+  if (call.signature.empty()) return;
+  out += R"(,"extra_content":{"google":{"thought_signature":)";
+  append_json_string(tag_signature({call.signature, call.origin}, kCallFamily), out);
+  out += "}}";
+}
+
 class OpenAiEventWriter final : public EventWriter {
  public:
   explicit OpenAiEventWriter(ReplyContext context) : context_(std::move(context)) {}
@@ -100,12 +107,16 @@ class OpenAiEventWriter final : public EventWriter {
   }
 
   void on(const ThinkingSignature& event, std::string& out) {
-    if (!event.signature.empty() && thinking_is_whole_) detail(thinking_, event.signature, {}, out);
+    if (!event.signature.empty() && thinking_is_whole_) {
+      detail(thinking_, tag_signature({event.signature, event.origin}, kFamily), {}, out);
+    }
     thinking_.clear();
     thinking_is_whole_ = true;
   }
 
-  void on(const RedactedThinking& event, std::string& out) { detail({}, {}, event.data, out); }
+  void on(const RedactedThinking& event, std::string& out) {
+    detail({}, {}, tag_signature({event.data, event.origin}, kFamily), out);
+  }
 
   void on(const ToolCallStart& event, std::string& out) {
     open(out);
@@ -113,7 +124,9 @@ class OpenAiEventWriter final : public EventWriter {
     append_json_string(event.id, out);
     out += R"(,"type":"function","function":{"name":)";
     append_json_string(event.name, out);
-    out += R"(,"arguments":""}}]})";
+    out += R"(,"arguments":""})";
+    append_call_signature(event, out);
+    out += "}]}";
     close_delta(out);
   }
 
@@ -202,11 +215,13 @@ struct Folded {
   }
 
   void on(const ThinkingSignature& event) {
-    if (!event.signature.empty()) detail(block, event.signature, {});
+    if (!event.signature.empty()) detail(block, tag_signature({event.signature, event.origin}, kFamily), {});
     block.clear();
   }
 
-  void on(const RedactedThinking& event) { detail({}, {}, event.data); }
+  void on(const RedactedThinking& event) {
+    detail({}, {}, tag_signature({event.data, event.origin}, kFamily));
+  }
 
   void on(const ToolCallStart& event) { calls.emplace_back(event, std::string()); }
 
@@ -241,7 +256,9 @@ void append_calls(const Folded& reply, std::string& out) {
     append_member(R"({"id":)", start.id, out);
     append_member(R"(,"type":"function","function":{"name":)", start.name, out);
     append_member(R"(,"arguments":)", arguments.empty() ? "{}" : arguments, out);
-    out += "}}";
+    out += '}';
+    append_call_signature(start, out);
+    out += '}';
   }
   out += ']';
 }

@@ -1,6 +1,7 @@
+#include "adapters/dialects/openai_chat_write.h"
+
 #include "adapters/dialects/json.h"
 #include "adapters/dialects/losses.h"
-#include "adapters/dialects/media.h"
 #include "adapters/dialects/openai_chat.h"
 
 #include <nlohmann/json.hpp>
@@ -11,201 +12,11 @@ namespace switchyard::openai {
 
 namespace {
 
-Error cannot(std::string param, std::string_view what) {
-  return fail(ErrorKind::unsupported, "the target does not take " + std::string(what), std::move(param));
-}
-
-std::string place_of(std::size_t message, std::size_t part) {
-  return "messages[" + std::to_string(message) + "].content[" + std::to_string(part) + "]";
-}
-
-Json text_part(std::string_view text) {
-  return {{"type", "text"}, {"text", text}};
-}
-
-// Writes the messages of a canonical request; a failure names the part.
-class MessageWriter {
- public:
-  explicit MessageWriter(const TargetTraits& target) : target_(target) {}
-
-  Result<Json> write(const std::vector<Message>& messages) {
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-      const Message& message = messages[i];
-      const auto written = message.role == Role::assistant ? assistant(message) : other(message, i);
-      if (!written) return written.error();
-    }
-    if (!messages.empty() && messages.back().role == Role::assistant) {
-      return cannot("messages", "an unfinished assistant message to continue");
-    }
-    return std::move(out_);
-  }
-
- private:
-  void push(Json message, const std::string& name) {
-    if (!name.empty()) message["name"] = name;
-    out_.push_back(std::move(message));
-  }
-
-  Result<> assistant(const Message& message) {
-    std::string text, refusal;
-    Json calls = Json::array();
-    for (const Part& part : message.parts) {
-      if (const auto* plain = std::get_if<TextPart>(&part)) {
-        text += plain->text;
-      } else if (const auto* refused = std::get_if<RefusalPart>(&part)) {
-        refusal += refused->text;
-      } else if (const auto* call = std::get_if<ToolCallPart>(&part)) {
-        Json function{{"name", call->name}, {"arguments", call->arguments.empty() ? "{}" : call->arguments}};
-        calls.push_back({{"id", call->id}, {"type", "function"}, {"function", std::move(function)}});
-      }
-      // Reasoning of another provider has no place here: it would be read as text.
-    }
-    Json written{{"role", "assistant"}, {"content", nullptr}};
-    if (!text.empty() || (calls.empty() && refusal.empty())) written["content"] = text;
-    if (!refusal.empty()) written["refusal"] = refusal;
-    if (!calls.empty()) written["tool_calls"] = std::move(calls);
-    push(std::move(written), message.name);
-    return {};
-  }
-
-  // A user's or a system message. The results of tools become messages of their own, in front of the rest.
-  Result<> other(const Message& message, std::size_t index) {
-    Json rest = Json::array();
-    for (std::size_t i = 0; i < message.parts.size(); ++i) {
-      const auto* result = std::get_if<ToolResultPart>(&message.parts[i]);
-      const auto written = result ? tool_result(*result, place_of(index, i), rest)
-                                  : content(message.parts[i], place_of(index, i), rest);
-      if (!written) return written;
-    }
-    if (rest.empty() && !message.parts.empty()) return {};
-    const bool is_plain = rest.size() == 1 && rest.front()["type"] == "text";
-    Json written{{"role", message.role == Role::system ? "system" : "user"}};
-    if (rest.empty()) {
-      written["content"] = "";
-    } else if (is_plain) {
-      written["content"] = std::move(rest.front()["text"]);
-    } else {
-      written["content"] = std::move(rest);
-    }
-    push(std::move(written), message.name);
-    return {};
-  }
-
-  // A tool's message holds text only: what else it returned goes to the user message behind it.
-  Result<> tool_result(const ToolResultPart& result, const std::string& place, Json& rest) {
-    std::string text;
-    for (const auto& part : result.content) {
-      if (const auto* plain = std::get_if<TextPart>(&part)) {
-        if (!text.empty()) text += '\n';
-        text += plain->text;
-        continue;
-      }
-      if (!text.empty()) text += '\n';
-      text += "[see the attachment in the next message]";
-      rest.push_back(text_part("Attachment of the result of tool call " + result.tool_call_id + ":"));
-      const auto written = std::visit([&](const auto& one) { return content(Part(one), place, rest); }, part);
-      if (!written) return written;
-    }
-    if (text.empty() && result.is_error) text = "error";
-    out_.push_back({{"role", "tool"}, {"tool_call_id", result.tool_call_id}, {"content", text}});
-    return {};
-  }
-
-  Result<> content(const Part& part, const std::string& place, Json& out) {
-    if (const auto* text = std::get_if<TextPart>(&part)) {
-      out.push_back(text_part(text->text));
-    } else if (const auto* image = std::get_if<ImagePart>(&part)) {
-      if (!target_.images) return cannot(place, "images");
-      Json url{{"url", image->url.empty() ? make_data_url(image->media_type, image->data) : image->url}};
-      if (!image->detail.empty()) url["detail"] = image->detail;
-      out.push_back({{"type", "image_url"}, {"image_url", std::move(url)}});
-    } else if (const auto* document = std::get_if<DocumentPart>(&part)) {
-      return file(*document, place, out);
-    } else if (const auto* audio = std::get_if<AudioPart>(&part)) {
-      if (!target_.audio) return cannot(place, "audio");
-      out.push_back(
-          {{"type", "input_audio"}, {"input_audio", {{"data", audio->data}, {"format", audio->format}}}});
-    }
-    return {};
-  }
-
-  Result<> file(const DocumentPart& document, const std::string& place, Json& out) {
-    if (document.media_type.starts_with("text/")) {
-      const auto text = decode_base64(document.data);
-      if (!text) return fail(ErrorKind::invalid_request, place + " is not base64", place);
-      out.push_back(text_part(document.name.empty() ? *text : document.name + ":\n" + *text));
-      return {};
-    }
-    if (!target_.documents || document.data.empty())
-      return cannot(place, "documents by address or by file id");
-    Json written{{"filename", document.name.empty() ? "document.pdf" : document.name},
-                 {"file_data", make_data_url(document.media_type, document.data)}};
-    out.push_back({{"type", "file"}, {"file", std::move(written)}});
-    return {};
-  }
-
-  const TargetTraits& target_;
-  Json out_ = Json::array();
-};
-
 // Text that the canonical model keeps as JSON: a schema.
 Result<Json> schema_of(const std::string& text, const char* param) {
   Json schema = Json::parse(text, nullptr, false);
   if (schema.is_object()) return schema;
   return fail(ErrorKind::invalid_request, std::string(param) + " holds a schema that is no object", param);
-}
-
-Result<> write_tools(const ChatRequest& request, const TargetTraits& target, Json& out) {
-  if (request.tools.empty()) return {};
-  if (!target.tools) return cannot("tools", "tools");
-  Json tools = Json::array();
-  for (const Tool& tool : request.tools) {
-    Json function{{"name", tool.name}};
-    if (!tool.description.empty()) function["description"] = tool.description;
-    if (!tool.parameters.empty()) {
-      auto schema = schema_of(tool.parameters, "tools");
-      if (!schema) return schema.error();
-      function["parameters"] = std::move(*schema);
-    }
-    if (tool.strict) function["strict"] = *tool.strict;
-    tools.push_back({{"type", "function"}, {"function", std::move(function)}});
-  }
-  out["tools"] = std::move(tools);
-  if (request.tool_choice) {
-    switch (request.tool_choice->mode) {
-      case ToolChoice::Mode::automatic:
-        out["tool_choice"] = "auto";
-        break;
-      case ToolChoice::Mode::none:
-        out["tool_choice"] = "none";
-        break;
-      case ToolChoice::Mode::required:
-        out["tool_choice"] = "required";
-        break;
-      case ToolChoice::Mode::named:
-        out["tool_choice"] = {{"type", "function"}, {"function", {{"name", request.tool_choice->name}}}};
-        break;
-    }
-  }
-  if (request.parallel_tool_calls) out["parallel_tool_calls"] = *request.parallel_tool_calls;
-  return {};
-}
-
-Result<> write_format(const ChatRequest& request, Json& out) {
-  if (!request.response_format) return {};
-  const ResponseFormat& format = *request.response_format;
-  if (format.kind == ResponseFormat::Kind::json_object) out["response_format"] = {{"type", "json_object"}};
-  if (format.kind != ResponseFormat::Kind::json_schema) return {};
-  Json schema{{"name", format.name.empty() ? "answer" : format.name}};
-  if (!format.description.empty()) schema["description"] = format.description;
-  if (!format.schema.empty()) {
-    auto parsed = schema_of(format.schema, "output_config.format");
-    if (!parsed) return parsed.error();
-    schema["schema"] = std::move(*parsed);
-  }
-  if (format.strict) schema["strict"] = *format.strict;
-  out["response_format"] = {{"type", "json_schema"}, {"json_schema", std::move(schema)}};
-  return {};
 }
 
 // The words of the field's common scale; a budget becomes the nearest word.
@@ -215,74 +26,222 @@ std::string effort_of(const Reasoning& reasoning) {
   return *reasoning.budget_tokens <= 2048 ? "low" : *reasoning.budget_tokens <= 8192 ? "medium" : "high";
 }
 
-Result<> write_sampling(const ChatRequest& request, const TargetTraits& target, Json& out,
-                        std::vector<std::string>& dropped) {
-  const auto number = [&](const char* name, const std::optional<double>& value, bool takes) {
-    if (!value) return;
-    if (takes) {
-      out[name] = *value;
-    } else {
-      dropped.emplace_back(name);
+class RequestWriter {
+ public:
+  RequestWriter(const ChatRequest& request, const TargetTraits& target)
+      : request_(request), target_(target) {}
+
+  Result<WrittenRequest> write() {
+    if (const auto checked = drop_unmapped(request_, written_.dropped); !checked) return checked.error();
+    out_["model"] = target_.model;
+    auto messages = write_messages(request_, target_, written_.dropped);
+    if (!messages) return messages.error();
+    out_["messages"] = std::move(*messages);
+    if (request_.max_output_tokens) {
+      out_[target_.max_completion_tokens ? "max_completion_tokens" : "max_tokens"] =
+          *request_.max_output_tokens;
     }
-  };
-  const bool sampling = target.sampling_parameters;
-  number("temperature", request.temperature, sampling);
-  number("top_p", request.top_p, sampling);
-  number("frequency_penalty", request.frequency_penalty, sampling);
-  number("presence_penalty", request.presence_penalty, sampling);
-  number("min_p", request.min_p, target.extended_sampling);
-  if (request.top_k) {
-    if (target.extended_sampling) {
-      out["top_k"] = *request.top_k;
+    for (const auto step :
+         {&RequestWriter::sampling, &RequestWriter::choices, &RequestWriter::tools, &RequestWriter::format}) {
+      if (const auto done = (this->*step)(); !done) return done.error();
+    }
+    reasoning();
+    if (!request_.user.empty()) put("user", request_.user);
+    if (!request_.service_tier.empty()) drop("service_tier");
+    if (request_.stream) {
+      out_["stream"] = true;
+      if (target_.stream_usage) out_["stream_options"] = {{"include_usage", true}};
+    }
+    written_.body = to_text(out_);
+    return std::move(written_);
+  }
+
+ private:
+  void drop(std::string field) { written_.dropped.push_back(std::move(field)); }
+
+  // A field that only tunes: left out, and named, where the target does not take it.
+  template <class T>
+  void put(const char* field, const T& value, bool takes = true) {
+    if (takes && !refuses(target_, field)) {
+      out_[field] = value;
     } else {
-      dropped.emplace_back("top_k");
+      drop(field);
     }
   }
-  if (request.seed) out["seed"] = *request.seed;
-  if (request.choices) out["n"] = *request.choices;
-  if (request.logprobs) out["logprobs"] = *request.logprobs;
-  if (request.top_logprobs) out["top_logprobs"] = *request.top_logprobs;
-  if (!request.logit_bias.empty()) out["logit_bias"] = Json::parse(request.logit_bias, nullptr, false);
-  if (!request.stop.empty()) {
+
+  Result<> sampling() {
+    const bool takes = target_.sampling_parameters;
+    if (request_.temperature) put("temperature", *request_.temperature, takes);
+    if (request_.top_p) put("top_p", *request_.top_p, takes);
+    if (request_.frequency_penalty) put("frequency_penalty", *request_.frequency_penalty, takes);
+    if (request_.presence_penalty) put("presence_penalty", *request_.presence_penalty, takes);
+    if (request_.min_p) put("min_p", *request_.min_p, target_.extended_sampling);
+    if (request_.top_k) put("top_k", *request_.top_k, target_.extended_sampling);
+    if (request_.seed) {
+      if (target_.seed_field.empty()) {
+        drop("seed");
+      } else {
+        out_[target_.seed_field] = *request_.seed;
+      }
+    }
+    if (request_.stop.empty()) return {};
     // An answer that runs on behind a stop sequence is a wrong one.
-    if (!sampling) return cannot("stop_sequences", "stop sequences");
-    if (request.stop.size() > 4) return cannot("stop_sequences", "more than four stop sequences");
-    out["stop"] = request.stop;
+    if (!takes || refuses(target_, "stop")) return cannot("stop_sequences", "stop sequences");
+    if (request_.stop.size() > 4) return cannot("stop_sequences", "more than four stop sequences");
+    out_["stop"] = request_.stop;
+    return {};
   }
-  return {};
-}
+
+  // What an answer is wrong without.
+  Result<> choices() {
+    if (request_.choices && !refuses(target_, "n")) {
+      out_["n"] = *request_.choices;
+    } else if (request_.choices.value_or(1) > 1) {
+      return cannot("n", "n: it gives one choice only");
+    }
+    const bool wanted = request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0;
+    if (wanted && (refuses(target_, "logprobs") || refuses(target_, "top_logprobs"))) {
+      return cannot("logprobs", "logprobs");
+    }
+    if (request_.logprobs && !refuses(target_, "logprobs")) out_["logprobs"] = *request_.logprobs;
+    if (request_.top_logprobs && !refuses(target_, "top_logprobs"))
+      out_["top_logprobs"] = *request_.top_logprobs;
+    if (!request_.logit_bias.empty()) {
+      if (refuses(target_, "logit_bias")) return cannot("logit_bias", "logit_bias");
+      out_["logit_bias"] = Json::parse(request_.logit_bias, nullptr, false);
+    }
+    return {};
+  }
+
+  Result<> tools() {
+    if (request_.hosted_tool_is_forced) return cannot("tool_choice", "a tool that the provider runs itself");
+    for (const std::string& type : request_.hosted_tools) drop("tools." + type);
+    if (request_.tools.empty()) return {};
+    using Mode = ToolChoice::Mode;
+    const Mode mode = request_.tool_choice.value_or(ToolChoice()).mode;
+    const bool takes_choice = !refuses(target_, "tool_choice");
+    // Not to call a tool is said by offering none where no other word is taken.
+    if (mode == Mode::none && !takes_choice) return {};
+    if (!target_.tools) return cannot("tools", "tools");
+    Json tools = Json::array();
+    for (const Tool& tool : request_.tools) {
+      Json function{{"name", tool.name}};
+      if (!tool.description.empty()) function["description"] = tool.description;
+      if (!tool.parameters.empty()) {
+        auto schema = schema_of(tool.parameters, "tools");
+        if (!schema) return schema.error();
+        function["parameters"] = std::move(*schema);
+      }
+      if (tool.strict) function["strict"] = *tool.strict;
+      tools.push_back({{"type", "function"}, {"function", std::move(function)}});
+    }
+    out_["tools"] = std::move(tools);
+    if (request_.tool_choice && takes_choice) {
+      tool_choice(*request_.tool_choice);
+    } else if (mode == Mode::required || mode == Mode::named) {
+      return cannot("tool_choice", "tool_choice");
+    }
+    if (request_.parallel_tool_calls) {
+      if (target_.parallel_tool_calls) {
+        put("parallel_tool_calls", *request_.parallel_tool_calls);
+      } else if (!*request_.parallel_tool_calls) {
+        drop("parallel_tool_calls");
+      }
+    }
+    return {};
+  }
+
+  void tool_choice(const ToolChoice& choice) {
+    switch (choice.mode) {
+      case ToolChoice::Mode::automatic:
+        out_["tool_choice"] = "auto";
+        break;
+      case ToolChoice::Mode::none:
+        out_["tool_choice"] = "none";
+        break;
+      case ToolChoice::Mode::required:
+        out_["tool_choice"] = "required";
+        break;
+      case ToolChoice::Mode::named:
+        out_["tool_choice"] = {{"type", "function"}, {"function", {{"name", choice.name}}}};
+        break;
+    }
+  }
+
+  Result<> format() {
+    if (!request_.response_format) return {};
+    const ResponseFormat& format = *request_.response_format;
+    using Kind = ResponseFormat::Kind;
+    if (format.kind == Kind::text) return {};
+    Json schema;
+    if (format.kind == Kind::json_schema && !format.schema.empty()) {
+      auto parsed = schema_of(format.schema, "response_format");
+      if (!parsed) return parsed.error();
+      schema = std::move(*parsed);
+    }
+    if (format.kind == Kind::json_schema && target_.json_schema) {
+      Json written{{"name", format.name.empty() ? "answer" : format.name}};
+      if (!format.description.empty()) written["description"] = format.description;
+      if (!schema.is_null()) written["schema"] = std::move(schema);
+      if (format.strict) written["strict"] = *format.strict;
+      out_["response_format"] = {{"type", "json_schema"}, {"json_schema", std::move(written)}};
+      return {};
+    }
+    // A caller who counts on the schema is not given what merely looks like it.
+    if (format.kind == Kind::json_schema && format.strict.value_or(false)) {
+      return cannot("response_format", "a JSON schema for the answer");
+    }
+    if (!target_.json_object && format.kind == Kind::json_object && target_.json_schema) {
+      out_["response_format"] = {{"type", "json_schema"},
+                                 {"json_schema", {{"name", "answer"}, {"schema", {{"type", "object"}}}}}};
+      return {};
+    }
+    if (target_.json_object) out_["response_format"] = {{"type", "json_object"}};
+    std::string hint = "Answer with one JSON object and nothing else.";
+    if (!schema.is_null()) {
+      hint += " It must fit this JSON schema:\n" + to_text(schema);
+      drop("response_format.json_schema");
+    }
+    // Such targets want the word JSON in the prompt too.
+    Json message{{"role", target_.developer_role ? "developer" : "system"}, {"content", std::move(hint)}};
+    Json& messages = out_["messages"];
+    if (format.kind == Kind::json_schema || !target_.json_object)
+      messages.insert(messages.begin(), std::move(message));
+    return {};
+  }
+
+  void reasoning() {
+    if (!request_.reasoning) return;
+    const Reasoning& wanted = *request_.reasoning;
+    // Named as the caller's dialect names it: a word is OpenAI's, a budget is Anthropic's.
+    const char* field = wanted.effort.empty() ? "thinking" : "reasoning_effort";
+    const std::string effort = effort_of(wanted);
+    if (effort.empty()) {
+      if (!target_.reasoning) drop(field);
+      return;
+    }
+    const bool stops = effort == "none";
+    if (!target_.reasoning || refuses(target_, "reasoning_effort")) {
+      if (!stops) drop(field);  // It does not reason anyway.
+    } else if (stops && !target_.can_stop_reasoning) {
+      drop(field);
+    } else if (target_.reasoning_control == TargetTraits::ReasoningControl::adaptive) {
+      out_["thinking"] = {{"type", stops ? "disabled" : "enabled"}};
+    } else {
+      out_["reasoning_effort"] = effort;
+    }
+  }
+
+  const ChatRequest& request_;
+  const TargetTraits& target_;
+  Json out_ = Json::object();
+  WrittenRequest written_;
+};
 
 }  // namespace
 
 Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTraits& target) {
-  WrittenRequest written;
-  if (const auto checked = drop_unmapped(request, written.dropped); !checked) return checked.error();
-  Json out{{"model", target.model}};
-  auto messages = MessageWriter(target).write(request.messages);
-  if (!messages) return messages.error();
-  out["messages"] = std::move(*messages);
-  if (request.max_output_tokens) {
-    out[target.max_completion_tokens ? "max_completion_tokens" : "max_tokens"] = *request.max_output_tokens;
-  }
-  if (const auto done = write_sampling(request, target, out, written.dropped); !done) return done.error();
-  if (const auto done = write_tools(request, target, out); !done) return done.error();
-  if (const auto done = write_format(request, out); !done) return done.error();
-  if (request.reasoning) {
-    const std::string effort = effort_of(*request.reasoning);
-    if (target.reasoning && !effort.empty() && effort != "none") {
-      out["reasoning_effort"] = effort;
-    } else if (!target.reasoning) {
-      written.dropped.emplace_back("thinking");
-    }
-  }
-  if (!request.user.empty()) out["user"] = request.user;
-  if (!request.service_tier.empty()) written.dropped.emplace_back("service_tier");
-  if (request.stream) {
-    out["stream"] = true;
-    if (target.stream_usage) out["stream_options"] = {{"include_usage", true}};
-  }
-  written.body = to_text(out);
-  return written;
+  return RequestWriter(request, target).write();
 }
 
 }  // namespace switchyard::openai

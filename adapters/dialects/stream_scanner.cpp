@@ -12,13 +12,23 @@ Result<> FrameScanner::take(std::string_view frame, std::size_t readable,
   const auto verdict = inspect(record);
   if (!verdict) return verdict.error();
   if (error_ || *verdict == Verdict::drop) return {};
+  hand_on(frame, record, forward);
+  return {};
+}
+
+void FrameScanner::hand_on(std::string_view frame, const SseRecord&, std::vector<std::string_view>& forward) {
   const bool follows = !forward.empty() && forward.back().data() + forward.back().size() == frame.data();
   if (follows) {
     forward.back() = {forward.back().data(), forward.back().size() + frame.size()};
   } else {
     forward.push_back(frame);
   }
-  return {};
+}
+
+std::string_view FrameScanner::keep(std::string_view frame, std::string_view data) {
+  const bool is_in_frame =
+      data.data() >= frame.data() && data.data() + data.size() <= frame.data() + frame.size();
+  return is_in_frame ? data : joined_.emplace_back(data);
 }
 
 Result<> FrameScanner::take_joined(std::vector<std::string_view>& forward) {
@@ -50,10 +60,11 @@ Result<> FrameScanner::finish(std::vector<std::string_view>& forward) {
   }
   if (complete_ || error_) return {};
   const std::string_view terminator = missing_terminator();
-  if (in_frame || terminator.empty())
+  if (in_frame || (terminator.empty() && !may_end()))
     return fail(ErrorKind::bad_reply, "the provider's stream ended before its end");
   complete_ = true;
-  forward.push_back(terminator);
+  if (!terminator.empty()) forward.push_back(terminator);
+  hand_on_end(forward);
   return {};
 }
 

@@ -31,6 +31,19 @@ class FrameScanner : public StreamScanner {
   // not.
   virtual std::string_view missing_terminator() const = 0;
 
+  // True when the body may end here without a terminator: in a dialect whose streams end by closing.
+  virtual bool may_end() const { return false; }
+
+  // Appends what the client gets of a frame: the frame itself, unless the client reads another framing.
+  virtual void hand_on(std::string_view frame, const SseRecord& record,
+                       std::vector<std::string_view>& forward);
+
+  // Appends what ends a complete stream in the client's framing.
+  virtual void hand_on_end(std::vector<std::string_view>&) {}
+
+  // A record's data, for hand_on(): in the frame, or kept until the next call.
+  std::string_view keep(std::string_view frame, std::string_view data);
+
   bool has_content_ = false, complete_ = false;
   std::optional<Error> error_;
   std::optional<Usage> usage_;

@@ -152,7 +152,8 @@ io::Task<bool> Exchange::reply(int status, std::string_view content_type, std::s
   co_return sent;
 }
 
-void Exchange::begin_stream(std::string_view fields) {
+void Exchange::begin_stream(std::string_view fields, StreamKind kind) {
+  kind_ = kind;
   replied_ = streaming_ = true;
   status_ = 200;
   // Without chunks (HTTP/1.0) the stream's end is the connection's.
@@ -160,9 +161,9 @@ void Exchange::begin_stream(std::string_view fields) {
   std::string head;
   head.reserve(512);
   append_head(head, 200, fields);
-  head +=
-      "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: "
-      "no\r\n";
+  head += kind == StreamKind::json ? "content-type: application/json\r\n"
+                                   : "content-type: text/event-stream; charset=utf-8\r\n";
+  head += "cache-control: no-cache\r\nx-accel-buffering: no\r\n";
   if (!request_.is_http_1_0()) head += "transfer-encoding: chunked\r\n";
   head += "\r\n";
   unsent_ = std::move(head);
@@ -258,7 +259,11 @@ void Exchange::timer(void* self) {
 void Exchange::send_comment() {
   // A write in progress means that the client does not read: its buffer is not silent.
   if (!streaming_ || writing_ || gone_) return;
-  unsent_ += request_.is_http_1_0() ? kComment : kCommentChunk;
+  if (kind_ == StreamKind::json) {
+    unsent_ += request_.is_http_1_0() ? " " : "1\r\n \r\n";
+  } else {
+    unsent_ += request_.is_http_1_0() ? kComment : kCommentChunk;
+  }
   const auto sent = socket_.try_write(unsent_);
   if (sent.error) return;
   bytes_out_ += sent.bytes;

@@ -32,8 +32,10 @@ class Exchange {
   io::Task<bool> reply(int status, std::string_view content_type, std::string_view fields,
                        std::string_view body);
 
-  // The head of a server-sent event stream; it goes out with the first frame or comment.
-  void begin_stream(std::string_view fields);
+  // The head of a stream; it goes out with the first frame or comment. In a stream of JSON, which has no
+  // comments, white space fills the silence.
+  enum class StreamKind { server_sent_events, json };
+  void begin_stream(std::string_view fields, StreamKind kind = StreamKind::server_sent_events);
   // Whole frames, all of them sent in one go. Waits while the client does not read.
   io::Task<bool> write(std::span<const std::string_view> pieces);
   // The proper end of the stream. A stream that broke ends without it: break_stream().
@@ -83,6 +85,7 @@ class Exchange {
   std::string unsent_;  // The rest of a comment that the kernel took only in part.
   std::uint64_t bytes_out_ = 0;
   int status_ = 0;
+  StreamKind kind_ = StreamKind::server_sent_events;
   bool must_close_, gone_ = false, replied_ = false, streaming_ = false, writing_ = false;
 };
 

@@ -1,7 +1,7 @@
 #include "gateway/limits/key_ring.h"
 
+#include "adapters/crypto/sha256.h"
 #include "config/pattern.h"
-#include "config/sha256.h"
 
 #include <openssl/crypto.h>
 
@@ -10,7 +10,7 @@
 namespace switchyard::limits {
 
 const config::Key* KeyRing::find(std::string_view presented) const {
-  const auto digest = config::sha256(presented);
+  const auto digest = sha256(presented);
   const config::Key* found = nullptr;
   for (const config::Key& key : keys_) {
     // No early exit: how long a refusal takes must not say which key came close.

@@ -29,28 +29,148 @@ bool strip_prefix(std::string_view& path, std::string_view prefix) {
   return true;
 }
 
+// Percent-decoding of RFC 3986 2.1; what is no encoding stays.
+std::string decode(std::string_view text) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? digit(text[i + 2]) : -1;
+    if (low < 0) {
+      out += text[i];
+    } else {
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+  }
+  return out;
+}
+
+// Takes off what people put before the endpoint: versions, and a prefix that names the dialect.
+void strip_base(std::string_view& path, Route& route) {
+  for (;;) {
+    if (strip_prefix(path, "/v1")) continue;
+    if (strip_prefix(path, "/v1beta") || strip_prefix(path, "/v1alpha") || strip_prefix(path, "/gemini")) {
+      route.dialect = &gemini();
+    } else if (strip_prefix(path, "/anthropic")) {
+      route.dialect = &anthropic_messages();
+    } else if (strip_prefix(path, "/openai")) {
+      route.dialect = &openai_chat();
+    } else {
+      return;
+    }
+  }
+}
+
+Route chat_route(Route route, const Dialect& dialect) {
+  route.kind = Route::Kind::chat;
+  route.dialect = &dialect;
+  route.name = dialect.name();
+  return route;
+}
+
+Route embeddings_route(Route route, const Dialect& dialect, const EmbeddingsDialect& embeddings) {
+  route.kind = Route::Kind::embeddings;
+  route.dialect = &dialect;
+  route.embeddings = &embeddings;
+  route.name = embeddings.name();
+  return route;
+}
+
+Route counting_route(Route route, const Dialect& dialect, const TokenCountDialect& counting) {
+  route.kind = Route::Kind::count_tokens;
+  route.dialect = &dialect;
+  route.counting = &counting;
+  route.name = counting.name();
+  return route;
+}
+
+struct Endpoint {
+  std::string_view path;
+  Route (*make)(Route);
+};
+
+constexpr Endpoint kEndpoints[] = {
+    {"/chat/completions", [](Route route) { return chat_route(std::move(route), openai_chat()); }},
+    {"/responses", [](Route route) { return chat_route(std::move(route), openai_responses()); }},
+    {"/completions", [](Route route) { return chat_route(std::move(route), openai_completions()); }},
+    {"/embeddings",
+     [](Route route) { return embeddings_route(std::move(route), openai_chat(), openai_embeddings()); }},
+    {"/messages", [](Route route) { return chat_route(std::move(route), anthropic_messages()); }},
+    {"/messages/count_tokens",
+     [](Route route) {
+       return counting_route(std::move(route), anthropic_messages(), anthropic_count_tokens());
+     }},
+};
+
+// Gemini's "{model}:{verb}", split at the last colon: a model's name may hold one. False for another path.
+bool google_verb(std::string_view id, Route& route) {
+  const auto colon = id.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view verb = id.substr(colon + 1);
+  if (verb == "generateContent" || verb == "streamGenerateContent") {
+    route = chat_route(std::move(route), gemini());
+    route.stream = verb == "streamGenerateContent";
+  } else if (verb == "countTokens") {
+    route = counting_route(std::move(route), gemini(), gemini_count_tokens());
+  } else if (verb == "embedContent" || verb == "batchEmbedContents") {
+    route = embeddings_route(std::move(route), gemini(), gemini_embeddings());
+  } else {
+    return false;
+  }
+  route.model = decode(id.substr(0, colon));
+  return true;
+}
+
+// The value of the first parameter of that name, as it is; empty when there is none.
+std::string_view query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto end = std::min(query.find('&'), query.size());
+    const auto parameter = query.substr(0, end);
+    if (parameter.size() > name.size() && parameter.starts_with(name) && parameter[name.size()] == '=') {
+      return parameter.substr(name.size() + 1);
+    }
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return {};
+}
+
+RouteHints hints_of(const http::Request& request) {
+  return {request.has_header("anthropic-version"),
+          request.has_header("x-goog-api-key") || !query_value(request.query(), "key").empty()};
+}
+
 }  // namespace
 
-Route find_route(std::string_view path, bool has_anthropic_version) {
+Route find_route(std::string_view path, RouteHints hints) {
   Route route;
-  route.dialect = has_anthropic_version ? &anthropic_messages() : &openai_chat();
-  if (strip_prefix(path, "/anthropic")) {
-    route.dialect = &anthropic_messages();
-  } else if (strip_prefix(path, "/openai")) {
-    route.dialect = &openai_chat();
-  }
-  while (strip_prefix(path, "/v1")) {
-  }
+  route.dialect = hints.anthropic_version ? &anthropic_messages()
+                  : hints.google_key      ? &gemini()
+                                          : &openai_chat();
+  strip_base(path, route);
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  if (path == "/chat/completions") {
-    route.kind = Route::Kind::chat;
-    route.dialect = &openai_chat();
-  } else if (path == "/messages") {
-    route.kind = Route::Kind::chat;
-    route.dialect = &anthropic_messages();
-  } else if (strip_prefix(path, "/models")) {
+  if (strip_prefix(path, "/deployments")) {  // Azure's, which name the model.
+    const auto end = std::min(path.find('/', 1), path.size());
+    route.model = decode(path.substr(std::min<std::size_t>(1, path.size()), end > 0 ? end - 1 : 0));
+    path.remove_prefix(end);
+    if (route.model.empty()) path = {};
+  }
+  route.name = route.dialect->name();
+  for (const Endpoint& endpoint : kEndpoints) {
+    if (path == endpoint.path) return endpoint.make(std::move(route));
+  }
+  std::string_view rest = path;
+  while (strip_prefix(rest, "/publishers")) rest.remove_prefix(std::min(rest.find('/', 1), rest.size()));
+  if (strip_prefix(rest, "/models") || strip_prefix(rest, "/tunedModels")) {
+    const std::string_view id = rest.empty() ? rest : rest.substr(1);
+    if (google_verb(id, route)) return route;
     route.kind = Route::Kind::models;
-    route.model = path.empty() ? path : path.substr(1);
+    route.model = decode(id);
   }
   return route;
 }
@@ -63,20 +183,21 @@ std::string_view presented_key(const http::Request& request) {
   for (const std::string_view name : {"x-api-key", "api-key", "x-goog-api-key"}) {
     if (const auto value = request.header(name); !value.empty()) return value;
   }
-  std::string_view query = request.query();
-  while (!query.empty()) {
-    const auto end = std::min(query.find('&'), query.size());
-    const auto parameter = query.substr(0, end);
-    if (parameter.starts_with("key=")) return parameter.substr(4);
-    query.remove_prefix(std::min(end + 1, query.size()));
-  }
-  return {};
+  return query_value(request.query(), "key");
 }
 
-Endpoints::Endpoints(Context& context, telemetry::Metrics& metrics)
-    : context_(context),
-      openai_id_(metrics.dialect(openai_chat().name())),
-      anthropic_id_(metrics.dialect(anthropic_messages().name())) {}
+Endpoints::Endpoints(Context& context, telemetry::Metrics& metrics) : context_(context) {
+  for (const std::string_view name :
+       {openai_chat().name(), openai_responses().name(), openai_completions().name(),
+        openai_embeddings().name(), anthropic_messages().name(), anthropic_count_tokens().name(),
+        gemini().name(), gemini_count_tokens().name(), gemini_embeddings().name()}) {
+    ids_.emplace_back(name, metrics.dialect(name));
+  }
+}
+
+telemetry::DialectId Endpoints::id_of(std::string_view name) const {
+  return std::ranges::find(ids_, name, &std::pair<std::string_view, telemetry::DialectId>::first)->second;
+}
 
 std::string Endpoints::make_request_id(const http::Request& request) {
   const auto given = request.header("x-request-id");
@@ -91,7 +212,7 @@ std::string Endpoints::make_request_id(const http::Request& request) {
 }
 
 std::string Endpoints::refusal_body(int status, std::string_view path, std::string_view message) const {
-  const Route route = find_route(path, false);
+  const Route route = find_route(path, {});
   const ErrorKind kind = status == 413   ? ErrorKind::too_large
                          : status >= 500 ? ErrorKind::internal
                                          : ErrorKind::invalid_request;
@@ -106,7 +227,7 @@ io::Task<void> Endpoints::refuse(http::Exchange& exchange, const Caller& caller,
   telemetry::AccessRecord record;
   record.request_id = caller.request_id;
   if (caller.key) record.key = caller.key->name;
-  record.dialect = caller.dialect->name();
+  record.dialect = caller.spoken;
   record.error = name_of(error.kind);
   record.config_version = context_.snapshot->config.version;
   record.status = exchange.status();
@@ -122,7 +243,7 @@ Result<> Endpoints::check(const http::Request& request, const Route& route, Call
   if (route.kind == Route::Kind::unknown) return fail(ErrorKind::not_found, "no such endpoint");
   const auto method = request.method();
   const bool method_fits =
-      route.kind == Route::Kind::chat ? method == "POST" : method == "GET" || method == "HEAD";
+      route.kind == Route::Kind::models ? method == "GET" || method == "HEAD" : method == "POST";
   if (!method_fits) {
     return fail(ErrorKind::method_not_allowed, "this endpoint does not take this method");
   }
@@ -137,24 +258,36 @@ Result<> Endpoints::check(const http::Request& request, const Route& route, Call
 
 io::Task<void> Endpoints::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  const Route route = find_route(request.path(), request.has_header("anthropic-version"));
+  const Route route = find_route(request.path(), hints_of(request));
   const auto snapshot = context_.snapshot;  // The caller's key lives in it.
   Caller caller;
   caller.dialect = route.dialect;
-  caller.dialect_id = route.dialect == &openai_chat() ? openai_id_ : anthropic_id_;
+  caller.embeddings = route.embeddings;
+  caller.counting = route.counting;
+  caller.spoken = route.name;
+  caller.dialect_id = id_of(route.name);
   caller.request_id = make_request_id(request);
   if (const auto checked = check(request, route, caller); !checked) {
     co_return co_await refuse(exchange, caller, checked.error());
   }
   if (route.kind == Route::Kind::models) co_return co_await models(exchange, caller, route.model);
-  co_await chat(exchange, std::move(caller));
+  co_await relay(exchange, route, std::move(caller));
 }
 
-io::Task<void> Endpoints::chat(http::Exchange& exchange, Caller caller) {
+io::Task<void> Endpoints::relay(http::Exchange& exchange, const Route& route, Caller caller) {
   auto& body = exchange.request().body_buffer();
-  auto envelope = read_envelope(body.view(), body.capacity());
+  auto envelope = read_envelope(body.view(), body.capacity(), route.model.empty());
   if (!envelope) co_return co_await refuse(exchange, caller, envelope.error());
   caller.envelope = std::move(*envelope);
+  if (!route.model.empty()) {
+    caller.envelope.model = route.model;
+    if (route.dialect == &gemini()) {
+      caller.envelope.model_end = 0;
+      caller.envelope.stream = route.stream;
+      caller.envelope.json_array = route.stream && query_value(exchange.request().query(), "alt") != "sse";
+    }
+  }
+  if (route.kind != Route::Kind::chat) caller.envelope.stream = false;
   Relay relay(context_, exchange, std::move(caller));
   co_await relay.run();
 }

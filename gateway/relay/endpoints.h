@@ -6,18 +6,30 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace switchyard::relay {
 
 // A path as its dialect names it: people put base URLs with and without /v1, with it twice, and with a
 // dialect's prefix; "/openai/v1/v1/chat/completions" and "/chat/completions" are one endpoint.
 struct Route {
-  enum class Kind { chat, models, unknown } kind = Kind::unknown;
-  const Dialect* dialect = nullptr;  // Never null.
-  std::string_view model;            // For /models/{id}.
+  enum class Kind { chat, embeddings, count_tokens, models, unknown } kind = Kind::unknown;
+  const Dialect* dialect = nullptr;  // Never null: errors are written in it.
+  const EmbeddingsDialect* embeddings = nullptr;
+  const TokenCountDialect* counting = nullptr;
+  std::string model;           // Where the path names it: /models/{id}, Gemini's and Azure's paths. Decoded.
+  bool stream = false;         // Gemini's streamGenerateContent.
+  std::string_view name = {};  // The label of metrics and logs: what is spoken.
 };
 
-Route find_route(std::string_view path, bool has_anthropic_version);
+// What tells the dialect where the path does not.
+struct RouteHints {
+  bool anthropic_version = false;  // The field anthropic-version is there.
+  bool google_key = false;         // x-goog-api-key, or ?key=.
+};
+
+Route find_route(std::string_view path, RouteHints hints);
 
 // The key that a request presents, however it does: Authorization: Bearer, x-api-key, api-key,
 // x-goog-api-key, or ?key=. Empty when none.
@@ -34,13 +46,15 @@ class Endpoints final : public http::Handler {
  private:
   // What is wrong with a request before its body is looked at; sets caller.key.
   Result<> check(const http::Request& request, const Route& route, Caller& caller) const;
-  io::Task<void> chat(http::Exchange& exchange, Caller caller);
+  io::Task<void> relay(http::Exchange& exchange, const Route& route, Caller caller);
   io::Task<void> models(http::Exchange& exchange, const Caller& caller, std::string_view id);
   io::Task<void> refuse(http::Exchange& exchange, const Caller& caller, const Error& error);
   std::string make_request_id(const http::Request& request);
 
   Context& context_;
-  telemetry::DialectId openai_id_, anthropic_id_;
+  telemetry::DialectId id_of(std::string_view name) const;
+
+  std::vector<std::pair<std::string_view, telemetry::DialectId>> ids_;
 };
 
 }  // namespace switchyard::relay

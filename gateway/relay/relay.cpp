@@ -1,29 +1,14 @@
 #include "gateway/relay/relay.h"
 
+#include "gateway/relay/hide.h"
 #include "gateway/relay/wait_clock.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace switchyard::relay {
 
 using telemetry::Outcome;
-
-namespace {
-
-// A provider may repeat the credential in its message, and some messages are passed on to the caller.
-void hide(const config::Secret& secret, Error& error) {
-  constexpr std::string_view kInstead = "[hidden]";
-  const std::string& words = secret.reveal();
-  if (words.empty()) return;
-  for (std::string* text : {&error.message, &error.param, &error.code}) {
-    for (std::size_t at = text->find(words); at != std::string::npos;
-         at = text->find(words, at + kInstead.size())) {
-      text->replace(at, words.size(), kInstead);
-    }
-  }
-}
-
-}  // namespace
 
 Relay::Relay(Context& context, http::Exchange& exchange, Caller caller)
     : context_(context),
@@ -75,7 +60,7 @@ Error Relay::end_error() const {
 
 Relay::Step Relay::fail_with(Error error) {
   if (ended_) error.kind = *ended_;
-  hide(target_->provider->api_key, error);
+  hide(*target_->provider, error);
   error_ = std::move(error);
   if (ended_) return Step::over;
   return committed_ ? Step::broken : Step::failed;
@@ -90,7 +75,7 @@ io::Task<Relay::Step> Relay::attempt(Reply& reply, int targets_left) {
   } else {
     // A reply that is not streamed says nothing until it is whole, however long it is: an attempt gets its
     // share of the time that is left, so that a stalled target leaves some to the others.
-    const auto left = timeouts.total - (Clock::now() - began_);
+    const auto left = limit_ - (Clock::now() - began_);
     reply.set_deadline(ErrorKind::first_token_timeout, left / std::max(targets_left, 1));
   }
   Result<> started;
@@ -200,6 +185,21 @@ bool Relay::may_ask() {
   return !error_;
 }
 
+// The model's, or less when the caller waits no longer: its SDK says so, in seconds (OpenAI's and
+// Anthropic's; Google's).
+Duration Relay::time_limit() const {
+  Duration limit = model_->config->timeouts.total;
+  for (const std::string_view name : {"x-stainless-timeout", "x-server-timeout"}) {
+    const std::string_view text = exchange_.request().header(name);
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size()) continue;
+    if (!(seconds >= 0.001 && seconds < 86400)) continue;
+    limit = std::min(limit, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
+  }
+  return limit;
+}
+
 routing::Plan Relay::plan() {
   routing::PlanInput input;
   input.strategy = model_->config->strategy;
@@ -213,7 +213,8 @@ routing::Plan Relay::plan() {
 
 io::Task<void> Relay::run() {
   if (may_ask()) {
-    total_.arm(began_ + model_->config->timeouts.total);
+    limit_ = time_limit();
+    total_.arm(began_ + limit_);
     if (caller_.envelope.stream) silence_.arm_in(http::Exchange::kHeartbeat);
     exchange_.on_gone([](void* self) { static_cast<Relay*>(self)->end(ErrorKind::cancelled); }, this);
     context_.retry_budget.on_request(Clock::now(), model_->config->retry.budget);

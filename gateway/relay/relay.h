@@ -14,7 +14,10 @@ namespace switchyard::relay {
 
 // Who asks, and for what.
 struct Caller {
-  const Dialect* dialect = nullptr;
+  const Dialect* dialect = nullptr;               // Of the reply, its errors at least.
+  const EmbeddingsDialect* embeddings = nullptr;  // Set: embeddings are asked for.
+  const TokenCountDialect* counting = nullptr;    // Set: a count of tokens is asked for.
+  std::string_view spoken;                        // The label of metrics and logs.
   telemetry::DialectId dialect_id = 0;
   const config::Key* key = nullptr;  // Null when the gateway is open.
   std::string request_id;
@@ -50,6 +53,7 @@ class Relay {
   enum class Step { served, failed, broken, over };
 
   bool may_ask();
+  Duration time_limit() const;
   routing::Plan plan();
   io::Task<void> try_targets(const routing::Plan& plan);
   bool take_turn(const Target& target, routing::Reason reason, const std::vector<Error>& errors);
@@ -59,12 +63,16 @@ class Relay {
   io::Task<bool> forward(Reply& reply, std::vector<std::string_view>& frames);
   Result<std::unique_ptr<Reply>> prepare(const Target& target);
   Result<std::unique_ptr<Reply>> prepare_local(const Target& target);
-  Result<std::unique_ptr<Reply>> prepare_pass_through(const Target& target);
-  Result<std::unique_ptr<Reply>> prepare_translated(const Target& target);
+  Result<std::unique_ptr<Reply>> prepare_pass_through(const Target& target, const TargetSurface& surface);
+  Result<std::unique_ptr<Reply>> prepare_translated(const Target& target, const TargetSurface& surface);
+  Result<std::unique_ptr<Reply>> prepare_embeddings(const Target& target);
+  Result<std::unique_ptr<Reply>> prepare_count(const Target& target);
+  void append_with_model(std::string_view body, std::string_view model, HttpRequest& request) const;
+  Result<WrittenRequest> write_request(const Target& target, const TargetSurface& surface);
   Result<> note_dropped(std::vector<std::string> dropped);
   const Result<ChatRequest>& canonical();
   ReplyContext reply_context() const;
-  std::string upstream_head(const Target& target, std::size_t body_bytes, bool same_dialect) const;
+  void write_head(const Target& target, const TargetSurface& surface, HttpRequest& request) const;
   std::string_view target_model(const Target& target) const;
 
   void begin_stream(bool with_target);
@@ -83,6 +91,7 @@ class Relay {
   std::list<Relay*>::iterator position_;
   TimePoint began_;
   io::Deadline total_, silence_;
+  Duration limit_{};  // Of the whole request, from began_.
 
   const Model* model_ = nullptr;
   const Target* target_ = nullptr;  // The one that is tried or serves.

@@ -81,7 +81,9 @@ std::string Relay::fields(bool with_target) const {
 
 void Relay::begin_stream(bool with_target) {
   if (exchange_.is_streaming()) return;
-  exchange_.begin_stream(fields(with_target));
+  exchange_.begin_stream(fields(with_target), caller_.envelope.json_array
+                                                  ? http::Exchange::StreamKind::json
+                                                  : http::Exchange::StreamKind::server_sent_events);
   exchange_.start_heartbeat();
 }
 
@@ -213,7 +215,7 @@ void Relay::write_record() {
   telemetry::AccessRecord record;
   record.request_id = caller_.request_id;
   if (caller_.key) record.key = caller_.key->name;
-  record.dialect = caller_.dialect->name();
+  record.dialect = caller_.spoken;
   if (model_) record.model = model_->config->name;
   if (target_) {
     record.provider = target_->provider->name;

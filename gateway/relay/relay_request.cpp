@@ -1,16 +1,39 @@
 // The part of Relay that writes the request for a target.
-#include "gateway/relay/head_fields.h"
+#include "adapters/canonical/json_text.h"
+#include "adapters/dialects/own_fields.h"
+#include "config/lookup.h"
 #include "gateway/relay/relay.h"
+#include "gateway/relay/upstream_head.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace switchyard::relay {
 
+namespace {
+
+// Where the member `model` begins, its name's opening quote: that name is the string before the value.
+std::size_t model_member_begin(std::string_view body, const Envelope& envelope) {
+  const std::size_t end = body.rfind('"', envelope.model_begin - 1);
+  return body.rfind('"', end - 1);
+}
+
+}  // namespace
+
 std::string_view Relay::target_model(const Target& target) const {
-  return target.config->model.empty() ? std::string_view(caller_.envelope.model)
-                                      : std::string_view(target.config->model);
+  return config::upstream_model(*model_->config, *target.config, caller_.envelope.model);
 }
 
 const Result<ChatRequest>& Relay::canonical() {
-  if (!canonical_) canonical_ = caller_.dialect->parse_request(exchange_.request().body());
+  if (!canonical_) {
+    const std::string_view body = exchange_.request().body();
+    canonical_ =
+        caller_.counting ? caller_.counting->parse_request(body) : caller_.dialect->parse_request(body);
+    if (*canonical_) {  // Some dialects say these in the path.
+      (*canonical_)->model = caller_.envelope.model;
+      (*canonical_)->stream = caller_.envelope.stream;
+    }
+  }
   return *canonical_;
 }
 
@@ -20,31 +43,31 @@ ReplyContext Relay::reply_context() const {
   context.model = caller_.envelope.model;
   context.created_s = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   context.include_usage = caller_.envelope.include_usage;
+  context.json_array = caller_.envelope.json_array;
+  if (canonical_ && *canonical_) {
+    for (const Tool& tool : (*canonical_)->tools) {
+      if (tool.custom) context.custom_tools.push_back(tool.name);
+    }
+  }
   return context;
 }
 
-std::string Relay::upstream_head(const Target& target, std::size_t body_bytes, bool same_dialect) const {
-  std::string head;
-  head.reserve(768);
-  head += "POST ";
-  head += target.path;
-  head += " HTTP/1.1\r\n";
-  append_field(head, "host", target.origin->host_field);
-  Headers from_caller;
-  if (same_dialect) {
-    for (const std::string_view name : forwarded_headers(*target.type)) {
+void Relay::write_head(const Target& target, const TargetSurface& surface, HttpRequest& request) const {
+  const bool stream = caller_.envelope.stream;
+  const std::string path = request_path(stream ? surface.stream_path : surface.path, target_model(target));
+  const bool is_aws = surface.dialect && surface.dialect->framing() == Framing::aws_event_stream;
+  HeadInput input{target, surface.declared->dialect, path, "application/json", {}};
+  if (stream) input.accept = is_aws ? "application/vnd.amazon.eventstream" : "text/event-stream";
+  const bool is_same = surface.dialect ? surface.dialect == caller_.dialect
+                                       : (surface.embeddings && surface.embeddings == caller_.embeddings) ||
+                                             (surface.counting && surface.counting == caller_.counting);
+  if (is_same) {
+    for (const std::string_view name : forwarded_headers(*target.type, surface.declared->dialect)) {
       const auto value = exchange_.request().header(name);
-      if (!value.empty()) from_caller.emplace_back(name, value);
+      if (!value.empty()) input.from_caller.emplace_back(name, value);
     }
   }
-  for (const auto& [name, value] :
-       request_headers(*target.type, target.provider->api_key.reveal(), from_caller)) {
-    append_field(head, name, value);
-  }
-  append_field(head, "accept", caller_.envelope.stream ? "text/event-stream" : "application/json");
-  append_field(head, "content-length", std::to_string(body_bytes));
-  head += "\r\n";
-  return head;
+  relay::write_head(input, context_.upstream, request);
 }
 
 Result<> Relay::note_dropped(std::vector<std::string> dropped) {
@@ -59,8 +82,23 @@ Result<> Relay::note_dropped(std::vector<std::string> dropped) {
 
 Result<std::unique_ptr<Reply>> Relay::prepare(const Target& target) {
   dropped_.clear();
+  if (caller_.embeddings) return prepare_embeddings(target);
+  if (caller_.counting) return prepare_count(target);
   if (target.engine) return prepare_local(target);
-  return target.dialect == caller_.dialect ? prepare_pass_through(target) : prepare_translated(target);
+  const std::string_view model = target_model(target);
+  const TargetSurface* preferred = nullptr;
+  for (const TargetSurface& surface : target.surfaces) {
+    if (!surface.dialect || !surface.declared->serves(model)) continue;
+    if (surface.dialect == caller_.dialect) {
+      // A provider that refuses what others of its dialect take gets a request written for it.
+      if (target.type->rewrite && surface.dialect == &openai_chat())
+        return prepare_translated(target, surface);
+      return prepare_pass_through(target, surface);
+    }
+    if (!preferred) preferred = &surface;
+  }
+  if (preferred) return prepare_translated(target, *preferred);
+  return fail(ErrorKind::unsupported, "the provider does not serve this model", "model");
 }
 
 Result<std::unique_ptr<Reply>> Relay::prepare_local(const Target& target) {
@@ -73,14 +111,16 @@ Result<std::unique_ptr<Reply>> Relay::prepare_local(const Target& target) {
                     std::string(target_model(target)), *caller_.dialect, reply_context());
 }
 
-Result<std::unique_ptr<Reply>> Relay::prepare_pass_through(const Target& target) {
+Result<std::unique_ptr<Reply>> Relay::prepare_pass_through(const Target& target,
+                                                           const TargetSurface& surface) {
   static constexpr std::string_view kAskForUsage = R"("stream_options":{"include_usage":true},)";
   const Envelope& envelope = caller_.envelope;
   const std::string_view body = exchange_.request().body();
   auto request = std::make_unique<HttpRequest>();
   // Usage is wanted for the accounts even when the caller did not ask: its chunk is taken out again.
-  const bool ask_for_usage = envelope.stream && !envelope.has_stream_options && target.type->stream_usage &&
-                             target.dialect == &openai_chat();
+  const bool ask_for_usage = envelope.stream && !envelope.has_stream_options &&
+                             target.type->quirks.stream_usage.value_or(true) &&
+                             surface.dialect == &openai_chat();
   std::size_t sent = 0;
   const auto keep = [&](std::size_t end) {
     request->body.push_back(body.substr(sent, end - sent));
@@ -91,31 +131,66 @@ Result<std::unique_ptr<Reply>> Relay::prepare_pass_through(const Target& target)
     request->body.push_back(kAskForUsage);
   };
   if (ask_for_usage) insert_options();
-  if (!target.config->model.empty() && target.config->model != envelope.model) {
+  const std::string_view model = target_model(target);
+  if (envelope.model_end > 0 && !surface.declared->instead_of_model.empty()) {
+    keep(model_member_begin(body, envelope));
+    request->body.push_back(surface.declared->instead_of_model);
+    sent = envelope.model_end;
+  } else if (envelope.model_end > 0 && model != envelope.model) {
     keep(envelope.model_begin);
-    request->body.push_back(target.model_json);
+    if (model == target.config->model) {
+      request->body.push_back(target.model_json);
+    } else {
+      append_json_string(model, request->text);
+      request->body.push_back(request->text);
+    }
     sent = envelope.model_end;
   }
   keep(body.size());
-  std::size_t bytes = 0;
-  for (const std::string_view piece : request->body) bytes += piece.size();
-  request->head = upstream_head(target, bytes, true);
-  return make_pass_through(context_.upstream, *target.origin, *target.dialect, std::move(request),
-                           model_->config->timeouts.connect, ask_for_usage);
+  write_head(target, surface, *request);
+  return make_pass_through(context_.upstream, *target.origin, *surface.dialect, std::move(request),
+                           model_->config->timeouts.connect,
+                           {.drop_usage = ask_for_usage, .json_array = envelope.json_array});
 }
 
-Result<std::unique_ptr<Reply>> Relay::prepare_translated(const Target& target) {
+// Writes the request in the surface's dialect, which may be the caller's own: what of it the canonical
+// request cannot hold is named then, and the provider's own fields stay.
+Result<WrittenRequest> Relay::write_request(const Target& target, const TargetSurface& surface) {
+  const TargetTraits traits = target_traits(*target.type, target_model(target));
+  ChatRequest& request = **canonical_;
+  if (surface.dialect != caller_.dialect) return surface.dialect->write_request(request, traits);
+  const std::vector<std::string> unmapped = std::exchange(request.unmapped, {});
+  auto written = surface.dialect->write_request(request, traits);
+  request.unmapped = unmapped;
+  if (!written) return written;
+  std::vector<std::string> own;
+  for (const std::string& field : unmapped) {
+    const bool is_written = field == traits.seed_field && request.seed;
+    const bool is_own = std::ranges::find(target.type->own_fields, field) != target.type->own_fields.end();
+    (is_own && !is_written ? own : written->dropped).push_back(field);
+  }
+  if (!own.empty()) copy_members(exchange_.request().body(), own, written->body);
+  return written;
+}
+
+Result<std::unique_ptr<Reply>> Relay::prepare_translated(const Target& target, const TargetSurface& surface) {
   const auto& canonical_request = canonical();
   if (!canonical_request) return canonical_request.error();
-  auto written =
-      target.dialect->write_request(*canonical_request, target_traits(*target.type, target_model(target)));
+  auto written = write_request(target, surface);
   if (!written) return written.error();
   if (const auto noted = note_dropped(std::move(written->dropped)); !noted) return noted.error();
   auto request = std::make_unique<HttpRequest>();
   request->text = std::move(written->body);
+  if (const std::string& instead = surface.declared->instead_of_model; !instead.empty()) {
+    request->text.reserve(request->text.size() + kBodyPadding);
+    const auto envelope = read_envelope(request->text, request->text.capacity());
+    if (!envelope) return envelope.error();
+    const std::size_t begin = model_member_begin(request->text, *envelope);
+    request->text.replace(begin, envelope->model_end - begin, instead);
+  }
   request->body.push_back(request->text);
-  request->head = upstream_head(target, request->text.size(), false);
-  return make_translated(context_.upstream, *target.origin, *target.dialect, *caller_.dialect,
+  write_head(target, surface, *request);
+  return make_translated(context_.upstream, *target.origin, *surface.dialect, *caller_.dialect,
                          reply_context(), std::move(request), model_->config->timeouts.connect);
 }
 

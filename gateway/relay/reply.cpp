@@ -1,4 +1,4 @@
-#include "gateway/relay/reply.h"
+#include "gateway/relay/http_reply.h"
 
 #include <algorithm>
 
@@ -6,65 +6,13 @@ namespace switchyard::relay {
 
 namespace {
 
-// What both kinds of HTTP reply do alike: send, and make a failure of a status that is not 200.
-class HttpReply : public Reply {
- public:
-  HttpReply(upstream::Upstream& upstream, const upstream::Origin& origin, const Dialect& dialect,
-            std::unique_ptr<HttpRequest> request, std::chrono::milliseconds connect_timeout)
-      : dialect_(dialect),
-        call_(upstream, origin),
-        request_(std::move(request)),
-        connect_timeout_(connect_timeout) {}
-
-  io::Task<Result<>> start() override {
-    std::vector<std::string_view> pieces;
-    pieces.reserve(1 + request_->body.size());
-    pieces.emplace_back(request_->head);
-    pieces.insert(pieces.end(), request_->body.begin(), request_->body.end());
-    auto sent = co_await call_.start(pieces, connect_timeout_);
-    request_.reset();
-    if (!sent) co_return sent;
-    const upstream::ResponseHead& head = call_.head();
-    if (head.status == 200) co_return Result<>();
-    if (head.status < 400) {
-      co_return fail(ErrorKind::bad_reply,
-                     "the provider answered with status " + std::to_string(head.status));
-    }
-    const auto body = co_await call_.read_all(kErrorBytesMax);
-    if (!body && body.error().kind != ErrorKind::bad_reply) co_return body.error();
-    Error error = dialect_.parse_error(head.status, body ? body->view() : std::string_view());
-    error.upstream_status = head.status;
-    error.retry_after = head.retry_after;
-    co_return error;
-  }
-
-  void set_deadline(ErrorKind kind, Duration delay) override { call_.set_deadline(kind, delay); }
-
-  void clear_deadline() override { call_.clear_deadline(); }
-
-  void abort(ErrorKind kind) override { call_.abort(kind); }
-
- protected:
-  Result<> expect_stream() const {
-    if (call_.head().is_event_stream) return {};
-    return fail(ErrorKind::bad_reply, "the provider did not answer with an event stream");
-  }
-
-  const Dialect& dialect_;  // The target's.
-  upstream::HttpCall call_;
-
- private:
-  std::unique_ptr<HttpRequest> request_;
-  std::chrono::milliseconds connect_timeout_;
-};
-
 class PassThrough final : public HttpReply {
  public:
   PassThrough(upstream::Upstream& upstream, const upstream::Origin& origin, const Dialect& dialect,
               std::unique_ptr<HttpRequest> request, std::chrono::milliseconds connect_timeout,
-              bool drop_usage)
+              ScanOptions options)
       : HttpReply(upstream, origin, dialect, std::move(request), connect_timeout),
-        scanner_(dialect.make_scanner(drop_usage)) {}
+        scanner_(dialect.make_scanner(options)) {}
 
   io::Task<Result<bool>> next(std::vector<std::string_view>& frames) override {
     frames.clear();
@@ -287,9 +235,9 @@ class Local final : public Reply {
 
 std::unique_ptr<Reply> make_pass_through(upstream::Upstream& upstream, const upstream::Origin& origin,
                                          const Dialect& dialect, std::unique_ptr<HttpRequest> request,
-                                         std::chrono::milliseconds connect_timeout, bool drop_usage) {
+                                         std::chrono::milliseconds connect_timeout, ScanOptions options) {
   return std::make_unique<PassThrough>(upstream, origin, dialect, std::move(request), connect_timeout,
-                                       drop_usage);
+                                       options);
 }
 
 std::unique_ptr<Reply> make_translated(upstream::Upstream& upstream, const upstream::Origin& origin,

@@ -3,7 +3,9 @@
 #include "adapters/dialects/dialect.h"
 #include "gateway/upstream/call.h"
 #include "gateway/upstream/local.h"
+#include "gateway/upstream/token_source.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,19 +58,39 @@ class Reply {
 // caller's body, which must live until start() has returned.
 struct HttpRequest {
   std::string head;
+  // Gives the bearer token that is put into the head when the request is sent; null for none.
+  std::shared_ptr<upstream::TokenSource> tokens = nullptr;
   std::string text;  // Whatever of the body was written for this target.
   std::vector<std::string_view> body;
 };
 
-// Same dialect on both sides: the bytes pass through. `drop_usage` as in Dialect::make_scanner.
+// Same dialect on both sides: the bytes pass through. `options` as in Dialect::make_scanner.
 std::unique_ptr<Reply> make_pass_through(upstream::Upstream& upstream, const upstream::Origin& origin,
                                          const Dialect& dialect, std::unique_ptr<HttpRequest> request,
-                                         std::chrono::milliseconds connect_timeout, bool drop_usage);
+                                         std::chrono::milliseconds connect_timeout, ScanOptions options);
 // Two dialects: the target's bytes become events, the events the caller's bytes.
 std::unique_ptr<Reply> make_translated(upstream::Upstream& upstream, const upstream::Origin& origin,
                                        const Dialect& target, const Dialect& caller, ReplyContext context,
                                        std::unique_ptr<HttpRequest> request,
                                        std::chrono::milliseconds connect_timeout);
+
+// What a reply that is never streamed comes to, for the caller.
+struct Converted {
+  std::string body;  // Empty: what the provider sent passes through.
+  Usage usage;
+};
+
+// A reply that is never streamed: embeddings, a count of tokens. `dialect` reads the provider's errors.
+using Convert = std::function<Result<Converted>(std::string_view body)>;
+std::unique_ptr<Reply> make_unary(upstream::Upstream& upstream, const upstream::Origin& origin,
+                                  const Dialect& dialect, std::unique_ptr<HttpRequest> request,
+                                  std::chrono::milliseconds connect_timeout, Convert convert);
+// A reply that this process has worked out already.
+std::unique_ptr<Reply> make_ready(Converted converted);
+// The embeddings of the model in this process.
+std::unique_ptr<Reply> make_local_embeddings(boost::asio::io_context& io_context, io::Deadlines& deadlines,
+                                             local::Engine& engine, EmbeddingsRequest request,
+                                             std::function<Converted(const EmbeddingsReply&)> convert);
 // The model in this process.
 std::unique_ptr<Reply> make_local(boost::asio::io_context& io_context, io::Deadlines& deadlines,
                                   local::Engine& engine, local::GenerateRequest request, std::string model,

@@ -1,34 +1,27 @@
 #include "gateway/relay/snapshot.h"
 
 #include "config/lookup.h"
+#include "gateway/upstream/origin.h"
 
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <nlohmann/json.hpp>
 
 namespace switchyard::relay {
 
 namespace {
 
-Result<upstream::Origin> make_origin(const config::Provider& provider) {
-  upstream::Origin origin;
-  if (provider.base_url.empty()) return origin;
-  const auto parsed = boost::urls::parse_uri(provider.base_url);
-  if (!parsed) return fail(ErrorKind::invalid_request, "provider " + provider.name + ": base_url is no URL");
-  const bool secure = parsed->scheme_id() == boost::urls::scheme::https;
-  origin.host = std::string(parsed->host_address());
-  origin.port = parsed->has_port() ? parsed->port_number() : static_cast<std::uint16_t>(secure ? 443 : 80);
-  origin.host_field = std::string(parsed->encoded_host());
-  if (parsed->has_port()) origin.host_field += ":" + std::string(parsed->port());
-  origin.connections_max = provider.connections;
-  if (secure) {
-    auto tls = upstream::make_client_tls(provider.ca_file);
-    if (!tls) return tls.error();
-    origin.tls = *tls;
+void add_surfaces(Target& target) {
+  const std::string base = upstream::path_of(target.provider->base_url);
+  for (const Surface& surface : target.type->surfaces) {
+    const auto whole = [&](const std::string& path) {
+      const std::string& query = target.provider->query;
+      if (query.empty()) return base + path;
+      return base + path + (path.find('?') == std::string::npos ? '?' : '&') + query;
+    };
+    target.surfaces.push_back({find_dialect(surface.dialect), find_embeddings_dialect(surface.dialect),
+                               find_token_count_dialect(surface.dialect), &surface, whole(surface.path),
+                               whole(surface.stream_path.empty() ? surface.path : surface.stream_path),
+                               surface.path.find("{model}") != std::string::npos});
   }
-  origin.key = std::string(parsed->scheme()) + "://" + origin.host + ":" + std::to_string(origin.port) +
-               " ca=" + provider.ca_file + " of=" + provider.name;
-  return origin;
 }
 
 Result<std::shared_ptr<local::Engine>> make_engine(const config::Provider& provider, const std::string& path,
@@ -67,9 +60,14 @@ Result<std::shared_ptr<const Snapshot>> compile(config::Config config, const Sna
   snapshot->keys = limits::KeyRing(checked.keys);
   Inheritance old = previous ? previous->inheritance : Inheritance();
   for (const config::Provider& provider : checked.providers) {
-    auto origin = make_origin(provider);
+    auto origin = provider.base_url.empty() ? Result<upstream::Origin>(upstream::Origin())
+                                            : upstream::make_origin(provider.base_url, provider.ca_file,
+                                                                    provider.name, provider.connections);
     if (!origin) return origin.error();
     snapshot->origins.push_back(std::move(*origin));
+    auto tokens = upstream::make_token_request(provider);
+    if (!tokens) return tokens.error();
+    snapshot->tokens.push_back(std::move(*tokens));
   }
   for (const config::Model& model : checked.models) {
     Model& compiled = snapshot->models.emplace_back();
@@ -81,13 +79,12 @@ Result<std::shared_ptr<const Snapshot>> compile(config::Config config, const Sna
       std::size_t index = 0;
       while (checked.providers[index].name != configured.provider) ++index;
       target.provider = &checked.providers[index];
-      target.type = find_provider_type(target.provider->type);
-      target.dialect = find_dialect(target.type->dialect);
+      target.type = config::find_type(checked.provider_types, target.provider->type);
       target.origin = &snapshot->origins[index];
+      target.tokens = snapshot->tokens[index];
       target.model_json = nlohmann::json(configured.model).dump();
-      if (target.dialect) {
-        const auto url = boost::urls::parse_uri(target.provider->base_url);
-        target.path = std::string(url->encoded_path()) + std::string(target.type->chat_path);
+      if (!target.type->is_local()) {
+        add_surfaces(target);
       } else {
         const auto& path = target.provider->models.at(configured.model);
         auto engine = make_engine(*target.provider, path, old, snapshot->inheritance);

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "adapters/dialects/embeddings.h"
+#include "adapters/dialects/token_count.h"
 #include "adapters/providers/provider.h"
 #include "config/config.h"
 #include "gateway/limits/key_ring.h"
 #include "gateway/routing/health.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/upstream/pool.h"
+#include "gateway/upstream/token_request.h"
 #include "local_backend/engine/engine.h"
 
 #include <map>
@@ -15,16 +18,27 @@
 
 namespace switchyard::relay {
 
+// One way to reach a target: a dialect, and the paths of its requests, with the base URL's. One of the three
+// pointers is set.
+struct TargetSurface {
+  const Dialect* dialect = nullptr;
+  const EmbeddingsDialect* embeddings = nullptr;
+  const TokenCountDialect* counting = nullptr;
+  const Surface* declared = nullptr;  // The row: which models it serves, and what their bodies need.
+  std::string path, stream_path;
+  bool model_in_path = false;
+};
+
 // One provider's model, ready to be called: everything that can be worked out before a request is.
 struct Target {
   const config::Target* config = nullptr;
   const config::Provider* provider = nullptr;
   const ProviderType* type = nullptr;
-  const Dialect* dialect = nullptr;  // Null for a local model.
+  std::vector<TargetSurface> surfaces;  // The preferred one of each kind first; none for a local model.
   const upstream::Origin* origin = nullptr;
-  std::string path;                       // Of the chat request.
-  std::string model_json;                 // The configured model's name as a JSON string.
-  std::shared_ptr<local::Engine> engine;  // Null for a hosted one.
+  std::shared_ptr<const upstream::TokenRequest> tokens;  // How its access tokens are had; null for none.
+  std::string model_json;                                // The configured model's name as a JSON string.
+  std::shared_ptr<local::Engine> engine;                 // Null for a hosted one.
   std::shared_ptr<routing::SharedHealth>
       health;  // Lives on through reloads while provider and model are the same.
   telemetry::RouteId route = 0;
@@ -48,6 +62,7 @@ struct Snapshot {
   config::Config config;
   limits::KeyRing keys;
   std::vector<upstream::Origin> origins;  // One a provider, in the configuration's order.
+  std::vector<std::shared_ptr<const upstream::TokenRequest>> tokens;  // The same; null where none is needed.
   std::vector<Model> models;
   std::vector<std::string> listed_models;  // For GET /v1/models: names without patterns.
   Inheritance inheritance;

@@ -209,7 +209,7 @@ io::Task<Result<>> HttpCall::read_block() {
   auto room = block_.span().subspan(block_end_);
   // While a client stalls in the middle of a large event, what came of the next one is held too: no more of
   // it than this.
-  if (parser_->is_head_done() && parser_->head().is_event_stream)
+  if (parser_->is_head_done() && (parser_->head().is_event_stream || parser_->head().is_aws_event_stream))
     room = room.first(std::min(room.size(), kStreamReadAtOnce));
   if (room.empty())
     co_return fail(ErrorKind::bad_reply, "the provider's answer has a head or chunk line too long");

@@ -49,6 +49,12 @@ class HttpCall {
 
   void clear_deadline() { deadline_.disarm(); }
 
+  // Set by abort(). For one who waits for something else before start(), so that the call's end ends that
+  // wait.
+  io::Signal& interrupt() { return resolved_; }
+
+  bool is_aborted() const { return is_aborted_; }
+
   // Ends the call: what waits fails with `kind`, and so does every later step.
   void abort(ErrorKind kind);
 

@@ -89,18 +89,29 @@ class Resolver {
   std::map<std::pair<std::string, std::uint16_t>, std::shared_ptr<Answer>> answers_;
 };
 
+class TokenSource;
+struct TokenRequest;
+
 // Everything that the upstream calls of one event loop share. Outlives them all.
 struct Upstream {
-  explicit Upstream(boost::asio::io_context& context, io::Deadlines& deadlines, io::BlockPool& blocks)
-      : context(context), deadlines(deadlines), blocks(blocks), resolver(context) {}
+  Upstream(boost::asio::io_context& context, io::Deadlines& deadlines, io::BlockPool& blocks);
+  ~Upstream();
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
 
   Pool& pool(const Origin& origin);
+
+  // The one that serves this request; made when it is first asked for.
+  std::shared_ptr<TokenSource> token_source(const std::shared_ptr<const TokenRequest>& request);
+  // Ends what fetches tokens. True when nothing does any more: the pools may go.
+  bool stop_tokens();
 
   boost::asio::io_context& context;
   io::Deadlines& deadlines;
   io::BlockPool& blocks;
   Resolver resolver;
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> pools;
+  std::map<std::string, std::shared_ptr<TokenSource>> tokens;
 };
 
 // A TLS client context that verifies against the system's roots and `ca_file`, when one is named. Fails with

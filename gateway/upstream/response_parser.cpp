@@ -78,6 +78,7 @@ void ResponseParser::on_field_impl(field name, string_view name_text, string_vie
   if (is_header_done()) return;  // Trailers say nothing that is used here; they count against the limit.
   if (name == field::content_type) {
     head_.is_event_stream = beast::iequals(value.substr(0, 17), "text/event-stream");
+    head_.is_aws_event_stream = beast::iequals(value.substr(0, 34), "application/vnd.amazon.eventstream");
   } else if (name == field::content_encoding) {
     head_.is_encoded = !beast::iequals(value, "identity");
   } else if (name == field::content_length) {

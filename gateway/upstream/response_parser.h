@@ -14,8 +14,9 @@ namespace switchyard::upstream {
 // What of a provider's head matters here; nothing else of it goes anywhere.
 struct ResponseHead {
   int status = 0;
-  bool is_event_stream = false;
-  bool is_encoded = false;  // A Content-Encoding that was not asked for.
+  bool is_event_stream = false;      // text/event-stream
+  bool is_aws_event_stream = false;  // application/vnd.amazon.eventstream
+  bool is_encoded = false;           // A Content-Encoding that was not asked for.
   std::optional<std::chrono::milliseconds> retry_after;
   std::string request_id;  // The provider's, for the log; printable, at most 128 bytes.
 };

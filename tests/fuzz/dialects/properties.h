@@ -42,7 +42,8 @@ inline std::string events_of(const Dialect& dialect, std::string_view body, bool
 
 // What a scanner hands on, and what it says of the stream.
 inline std::string scan_of(const Dialect& dialect, std::string_view body, bool bytewise) {
-  const auto scanner = dialect.make_scanner(true);
+  const auto scanner = dialect.make_scanner({.drop_usage = true});
+  if (!scanner) return {};
   std::string out;
   std::vector<std::string_view> forward;
   const std::size_t step = bytewise ? 1 : std::max<std::size_t>(body.size(), 1);
@@ -81,6 +82,22 @@ inline void check_dialect(const Dialect& dialect, std::string_view bytes) {
   for (const Dialect* to : {&dialect, &other(dialect)}) {
     const auto written = to->write_request(*request, target);
     if (written) require_json(written->body);
+  }
+}
+
+// What holds for any bytes towards a dialect that no client speaks: its requests are those of other dialects.
+inline void check_written(const Dialect& dialect, std::string_view bytes) {
+  for (const Dialect* from : {&openai_chat(), &anthropic_messages()}) {
+    const auto request = from->parse_request(bytes);
+    if (!request) continue;
+    TargetTraits target;
+    for (const std::string_view model : {"m", "us.anthropic.claude-opus-4-8"}) {
+      target.model = model;
+      target.prefill = target.audio = target.sampling_parameters;
+      const auto written = dialect.write_request(*request, target);
+      if (written) require_json(written->body);
+      target.sampling_parameters = false;
+    }
   }
 }
 

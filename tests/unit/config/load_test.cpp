@@ -1,6 +1,6 @@
 #include "config/load.h"
 
-#include "config/sha256.h"
+#include "adapters/crypto/sha256.h"
 #include "tests/unit/config/environment.h"
 
 #include <gmock/gmock.h>

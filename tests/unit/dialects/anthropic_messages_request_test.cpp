@@ -1,5 +1,5 @@
 #include "adapters/dialects/dialect.h"
-#include "adapters/providers/provider.h"
+#include "config/provider_types.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

@@ -146,7 +146,7 @@ struct Scan {
 };
 
 Scan scan(const std::vector<std::string>& pieces) {
-  const auto scanner = dialect().make_scanner(false);
+  const auto scanner = dialect().make_scanner({});
   std::vector<std::string_view> views(pieces.begin(), pieces.end()), forward;
   Scan out;
   const auto take = [&] {

@@ -39,7 +39,7 @@ struct PartLine {
 
   std::string operator()(const ImagePart& part) const {
     return "image" + field("media_type", part.media_type) + field("data", part.data) +
-           field("url", part.url) + field("detail", part.detail);
+           field("url", part.url) + field("detail", part.detail) + field("file_id", part.file_id);
   }
 
   std::string operator()(const DocumentPart& part) const {
@@ -53,7 +53,8 @@ struct PartLine {
 
   std::string operator()(const ToolCallPart& part) const {
     return "tool_call" + field("id", part.id) + field("name", part.name) +
-           json_field("arguments", part.arguments);
+           json_field("arguments", part.arguments) + (part.custom ? " custom" : "") +
+           field("signature", part.signature) + field("origin", part.origin);
   }
 
   std::string operator()(const ToolResultPart& part) const {
@@ -63,8 +64,11 @@ struct PartLine {
   }
 
   std::string operator()(const ThinkingPart& part) const {
-    if (!part.redacted.empty()) return "thinking redacted " + in_quotes(part.redacted);
-    return "thinking " + in_quotes(part.text) + field("signature", part.signature);
+    if (!part.redacted.empty()) {
+      return "thinking redacted " + in_quotes(part.redacted) + field("origin", part.origin);
+    }
+    return "thinking " + in_quotes(part.text) + field("signature", part.signature) +
+           field("origin", part.origin);
   }
 
   std::string operator()(const RefusalPart& part) const { return "refusal " + in_quotes(part.text); }
@@ -75,22 +79,30 @@ struct EventLine {
     return "start" + field("id", event.id) + field("model", event.model);
   }
 
-  std::string operator()(const TextDelta& event) const { return "text " + in_quotes(event.text); }
+  std::string operator()(const TextDelta& event) const {
+    std::string line = "text " + in_quotes(event.text) + json_field("logprobs", event.logprobs);
+    for (const Citation& citation : event.citations) {
+      line += "\n  citation" + field("url", citation.url) + field("title", citation.title) +
+              field("cited_text", citation.cited_text);
+    }
+    return line;
+  }
 
   std::string operator()(const RefusalDelta& event) const { return "refusal " + in_quotes(event.text); }
 
   std::string operator()(const ThinkingDelta& event) const { return "thinking " + in_quotes(event.text); }
 
   std::string operator()(const ThinkingSignature& event) const {
-    return "thinking_signature " + in_quotes(event.signature);
+    return "thinking_signature " + in_quotes(event.signature) + field("origin", event.origin);
   }
 
   std::string operator()(const RedactedThinking& event) const {
-    return "redacted_thinking " + in_quotes(event.data);
+    return "redacted_thinking " + in_quotes(event.data) + field("origin", event.origin);
   }
 
   std::string operator()(const ToolCallStart& event) const {
-    return "tool_call " + std::to_string(event.index) + field("id", event.id) + field("name", event.name);
+    return "tool_call " + std::to_string(event.index) + field("id", event.id) + field("name", event.name) +
+           field("signature", event.signature) + field("origin", event.origin);
   }
 
   std::string operator()(const ToolCallDelta& event) const {
@@ -126,8 +138,11 @@ void dump_tools(const ChatRequest& request, std::ostringstream& out) {
   for (const Tool& tool : request.tools) {
     out << "tool" << field("name", tool.name) << field("description", tool.description)
         << flag("strict", tool.strict) << json_field("cache_control", tool.cache_control)
-        << json_field("parameters", tool.parameters) << '\n';
+        << json_field("parameters", tool.parameters) << (tool.custom ? " custom" : "")
+        << json_field("format", tool.format) << '\n';
   }
+  for (const std::string& type : request.hosted_tools) out << "hosted_tool " << in_quotes(type) << '\n';
+  if (request.hosted_tool_is_forced) out << "hosted_tool_is_forced\n";
   if (request.tool_choice) {
     constexpr const char* kModes[] = {"automatic", "none", "required", "named"};
     out << "tool_choice " << kModes[static_cast<int>(request.tool_choice->mode)]
@@ -213,7 +228,11 @@ namespace {
 // Joins `next` to `last` when both are pieces of the same run.
 bool join(Event& last, const Event& next) {
   if (auto* text = std::get_if<TextDelta>(&last)) {
-    if (const auto* more = std::get_if<TextDelta>(&next)) return text->text += more->text, true;
+    const auto* more = std::get_if<TextDelta>(&next);
+    const bool is_plain = text->logprobs.empty() && text->citations.empty();
+    if (more && is_plain && more->logprobs.empty() && more->citations.empty()) {
+      return text->text += more->text, true;
+    }
   } else if (auto* refusal = std::get_if<RefusalDelta>(&last)) {
     if (const auto* more = std::get_if<RefusalDelta>(&next)) return refusal->text += more->text, true;
   } else if (auto* thinking = std::get_if<ThinkingDelta>(&last)) {

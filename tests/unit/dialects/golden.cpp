@@ -2,7 +2,8 @@
 
 #include "adapters/dialects/dialect.h"
 #include "adapters/dialects/json.h"
-#include "adapters/providers/provider.h"
+#include "config/provider_types.h"
+#include "tests/unit/dialects/aws_frames.h"
 #include "tests/unit/dialects/dump.h"
 
 #include <nlohmann/json.hpp>
@@ -97,7 +98,8 @@ std::string stream_as(const Dialect& dialect, const Parsed& parsed) {
 }
 
 std::string scanned(const Dialect& dialect, std::string_view bytes) {
-  const auto scanner = dialect.make_scanner(false);
+  const auto scanner = dialect.make_scanner({});
+  if (!scanner) return "no client speaks it\n";
   std::vector<std::string_view> views;
   std::string forwarded;
   const auto take = [&] {
@@ -120,9 +122,9 @@ std::string scanned(const Dialect& dialect, std::string_view bytes) {
   return out.str();
 }
 
-std::optional<std::string> derive_stream(const Dialect& dialect, std::string bytes,
+std::optional<std::string> derive_stream(const Dialect& dialect, const std::string& body,
                                          const std::string& heading) {
-  if (const std::size_t cut = bytes.find("<cut>"); cut != std::string::npos) bytes.resize(cut);
+  const std::string bytes = stream_bytes(dialect, body);
   if (heading == "scanned") return scanned(dialect, bytes);
   const Parsed parsed = parse_stream(dialect, bytes);
   if (heading == "events") {
@@ -160,6 +162,11 @@ std::optional<std::string> derive_error(const Dialect& dialect, const std::strin
 
 }  // namespace
 
+std::string stream_bytes(const Dialect& dialect, const std::string& body) {
+  if (dialect.framing() == Framing::aws_event_stream) return encode_aws_frames(body);
+  return body.substr(0, body.find("<cut>"));
+}
+
 GoldenFile split_golden(const std::string& text) {
   GoldenFile file;
   std::string* body = &file.prose;
@@ -188,7 +195,7 @@ std::string join_golden(const GoldenFile& file) {
 }
 
 bool is_given(const std::string& heading) {
-  return heading == "parse request" || heading.starts_with("upstream ");
+  return heading.starts_with("parse request") || heading.starts_with("upstream ");
 }
 
 std::optional<std::string> derive_golden(const std::string& dialect, const GoldenSection& given,
@@ -196,6 +203,10 @@ std::optional<std::string> derive_golden(const std::string& dialect, const Golde
   const Dialect* source = find_dialect(dialect);
   if (!source) return std::nullopt;
   if (given.heading == "parse request") return derive_request(*source, given.body, heading);
+  if (const auto name = behind(given.heading, "parse request of ")) {
+    const Dialect* caller = find_dialect(*name);
+    return caller ? derive_request(*caller, given.body, heading) : std::nullopt;
+  }
   if (given.heading == "upstream stream") return derive_stream(*source, given.body, heading);
   if (given.heading == "upstream reply") return derive_reply(*source, given.body, heading);
   if (const auto status = behind(given.heading, "upstream error ")) {

@@ -10,6 +10,7 @@ namespace switchyard {
 // next one. A section is given or derived; a derived one is worked out from the given one before it:
 //
 //   === parse request               a request in the dialect of the folder
+//   === parse request of NAME       ... in the dialect NAME, for the folder of one that no client speaks
 //   === canonical                     what it is in the canonical model
 //   === written as NAME               the request that the dialect NAME makes of it, for a plain target
 //   === written as NAME for P/M       ... for the model M of provider type P
@@ -24,7 +25,8 @@ namespace switchyard {
 //   === error                         what it is in the canonical model
 //   === error as NAME                 what a client of NAME gets
 //
-// A stream that is to end inside a frame ends with "<cut>", which is no part of it.
+// A stream that is to end inside a frame ends with "<cut>", which is no part of it. One in Amazon's binary
+// framing is written as aws_frames.h says.
 struct GoldenSection {
   std::string heading, body;
 };
@@ -33,6 +35,11 @@ struct GoldenFile {
   std::string prose;
   std::vector<GoldenSection> sections;
 };
+
+class Dialect;
+
+// The bytes that the section "upstream stream" stands for.
+std::string stream_bytes(const Dialect& dialect, const std::string& body);
 
 GoldenFile split_golden(const std::string& text);
 std::string join_golden(const GoldenFile& file);

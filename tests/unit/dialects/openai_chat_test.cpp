@@ -26,7 +26,7 @@ struct Scan {
 };
 
 Scan scan(const std::vector<std::string>& pieces, bool drop_usage = false) {
-  const auto scanner = openai_chat().make_scanner(drop_usage);
+  const auto scanner = openai_chat().make_scanner({.drop_usage = drop_usage});
   Scan result;
   for (const std::string& piece : pieces) {
     std::vector<std::string_view> forward;

@@ -1,6 +1,6 @@
 #include "gateway/limits/key_ring.h"
 
-#include "config/sha256.h"
+#include "adapters/crypto/sha256.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ namespace switchyard::limits {
 namespace {
 
 config::Key key_of(const char* name, const char* secret, std::vector<std::string> models = {}) {
-  return {name, config::sha256(secret), std::move(models)};
+  return {name, sha256(secret), std::move(models)};
 }
 
 TEST(KeyRing, WithoutKeysItIsOpen) {
@@ -36,7 +36,7 @@ TEST(KeyRing, FindsByTheWholeSecret) {
       {"secret-a ", nullptr, "more than one"},
       {"SECRET-A", nullptr, "case matters"},
       {"", nullptr, "nothing"},
-      {config::to_hex(config::sha256("secret-a")), nullptr, "a digest is not its secret"},
+      {to_hex(sha256("secret-a")), nullptr, "a digest is not its secret"},
       {std::string(1 << 16, 'x'), nullptr, "very long"},
   };
 

@@ -44,17 +44,18 @@ TEST(SigV4, ATokenOfTemporaryCredentialsIsSentAndSigned) {
   temporary.session_token = "FwoGZXIvYXdzEXAMPLE+/==";
   const Headers added = sign(request(), temporary, kNewYear2026);
   ASSERT_EQ(added.size(), 3u);
-  EXPECT_EQ(added[1],
-            (std::pair<std::string, std::string>("x-amz-security-token", temporary.session_token)));
+  EXPECT_EQ(added[1], (std::pair<std::string, std::string>("x-amz-security-token", temporary.session_token)));
   EXPECT_EQ(added[2].second,
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/bedrock/aws4_request, "
             "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, "
-            "Signature=TOKEN_SIGNATURE");
+            "Signature=a404dc6b9797e7c0b6aae72c25564880901ddc9b8f0cdf07d5d8f8549ae0946d");
 }
 
 TEST(SigV4, EveryPartOfTheRequestCounts) {
   const auto signature = [](const AwsRequest& signed_request, const AwsCredentials& by,
-                            std::chrono::sys_seconds now) { return sign(signed_request, by, now).back().second; };
+                            std::chrono::sys_seconds now) {
+    return sign(signed_request, by, now).back().second;
+  };
   const std::string usual = signature(request(), credentials(), kNewYear2026);
   AwsRequest other = request();
   other.path = "/model/anthropic.claude-x%3A0/converse-stream";
@@ -71,7 +72,8 @@ TEST(SigV4, EveryPartOfTheRequestCounts) {
   EXPECT_NE(signature(request(), stolen, kNewYear2026), usual);
   other = request();
   other.headers[0].second = "  application/json ";
-  EXPECT_EQ(signature(other, credentials(), kNewYear2026), usual) << "spaces around a value are no part of it";
+  EXPECT_EQ(signature(other, credentials(), kNewYear2026), usual)
+      << "spaces around a value are no part of it";
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST(FindRoute, TakesBaseUrlsAsPeopleWriteThem) {
 
   for (const auto& row : rows) {
     SCOPED_TRACE(row.why);
-    const Route route = find_route(row.path, row.anthropic_version);
+    const Route route = find_route(row.path, {.anthropic_version = row.anthropic_version});
     EXPECT_EQ(route.kind, row.kind);
     ASSERT_NE(route.dialect, nullptr);
     EXPECT_EQ(route.dialect->name(), row.dialect);
