@@ -51,6 +51,9 @@ class RequestWriter {
     if (!request_.logit_bias.empty() && request_.logit_bias != "{}")
       return cannot("logit_bias", "logit_bias");
     if (!request_.tools.empty() && !target_.tools) return cannot("tools", "tools");
+    const bool wants_logprobs = request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0;
+    if (wants_logprobs && (is_refused("logprobs") || is_refused("top_logprobs")))
+      return cannot("logprobs", "logprobs");
     if (request_.hosted_tool_is_forced) return cannot("tool_choice", "a tool that another provider runs");
     for (const std::string& type : request_.hosted_tools) drop("tools." + type);
     return drop_unmapped(request_, dropped_);
@@ -79,7 +82,8 @@ class RequestWriter {
     if (request_.presence_penalty.value_or(0) != 0) drop("presence_penalty");
     if (request_.seed) drop("seed");
     if (request_.top_logprobs) body_["top_logprobs"] = *request_.top_logprobs;
-    if (request_.logprobs.value_or(false)) include_.push_back("message.output_text.logprobs");
+    if (request_.logprobs.value_or(false) || request_.top_logprobs)
+      include_.push_back("message.output_text.logprobs");
   }
 
   // Tools are flat here. Not saying `strict` means "if the schema allows it" to this provider and "no" to
@@ -163,8 +167,10 @@ class RequestWriter {
     const Reasoning& wanted = *request_.reasoning;
     const std::string effort = effort_of(wanted);
     const bool is_off = effort == "none";
-    if (!target_.reasoning || (is_off && !target_.can_stop_reasoning)) {
-      if (!is_off || target_.reasoning) drop(wanted.effort.empty() ? "thinking" : "reasoning_effort");
+    const bool reasons = target_.reasoning && !is_refused("reasoning_effort");
+    if (!reasons || (is_off && !target_.can_stop_reasoning)) {
+      // Who does not reason need not be told not to.
+      if (!is_off || reasons) drop(wanted.effort.empty() ? "thinking" : "reasoning_effort");
       return;
     }
     Json reasoning = Json::object();

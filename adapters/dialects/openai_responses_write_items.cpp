@@ -110,6 +110,9 @@ class ItemWriter {
       }
     }
     flush();
+    // A thought that led to nothing is refused "without its required following item".
+    Json& input = out_.input;
+    while (!input.empty() && input.back()["type"] == "reasoning") input.erase(input.size() - 1);
   }
 
   // Only what this dialect made goes back: anybody else's reasoning would be verified and refused.

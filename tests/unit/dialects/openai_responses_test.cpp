@@ -326,6 +326,22 @@ TEST(ResponsesSignatures, OfOpenAiComeBackThroughAnotherDialect) {
   EXPECT_EQ(input[5]["call_id"], "call_1");
 }
 
+TEST(ResponsesRequest, AThoughtThatLedToNothingIsNotSent) {
+  const json thought{
+      {"type", "reasoning"}, {"id", "rs_1"}, {"summary", json::array()}, {"encrypted_content", "e"}};
+  const json user{{"role", "user"}, {"content", "Hi"}};
+  for (const auto& [items, sent] :
+       {std::pair{json{user, thought, said("a"), user}, 4u}, {json{user, thought, user}, 2u}}) {
+    const auto request = parse_items(items);
+    ASSERT_TRUE(request) << request.error().message;
+    TargetTraits target;
+    target.model = "m";
+    const auto written = openai_responses().write_request(*request, target);
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_EQ(json::parse(written->body)["input"].size(), sent) << written->body;
+  }
+}
+
 TEST(ResponsesErrors, EndAStreamForTheSdkAndForCodex) {
   Error error(ErrorKind::context_too_long, "too long \"x\"", "input");
   const std::string frames = openai_responses().write_error_frame(error, "req_abc");
