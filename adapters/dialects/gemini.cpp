@@ -43,6 +43,14 @@ class Scanner final : public FrameScanner {
 
   std::string_view missing_terminator() const override { return {}; }
 
+  // A stream that fails goes on with the body of an error, without the form of an event.
+  void note_bare(std::string_view frame) override {
+    if (error_) return;
+    const auto parsed = parse_bare(frame);
+    Element error;
+    if (parsed && !(*parsed)["error"].get(error)) error_ = to_error(*parsed, 0);
+  }
+
   // A reason to end may come more than once, and usage behind it: the end is the end of the body.
   bool may_end() const override { return has_end_; }
 

@@ -25,6 +25,9 @@ inline constexpr std::string_view kMadeUpId = "call_gm_";
 // gemini_reply.cpp
 std::unique_ptr<EventParser> make_event_parser();
 Result<> parse_reply(std::string_view body, std::vector<Event>& out);
+// The object that a frame without the form of an event is: a stream that fails goes on with the body of an
+// error.
+Result<simdjson::dom::element> parse_bare(std::string_view frame);
 // gemini_reply_write.cpp
 std::unique_ptr<EventWriter> make_event_writer(ReplyContext context);
 std::string write_reply(const std::vector<Event>& events, const ReplyContext& context);

@@ -242,13 +242,8 @@ class Parser final : public EventParser {
     return {};
   }
 
-  // A stream that fails goes on with the body of an error, without the form of an event.
   Result<> take_bare(std::string_view frame, std::vector<Event>& out) {
-    const std::size_t begin = frame.find_first_not_of(" \t\r\n");
-    if (begin == frame.npos || frame[begin] != '{') return {};
-    if (const auto parsed = parse_event_json(frame.substr(begin)); parsed && parsed->is_object()) {
-      take_error(*parsed, out);
-    }
+    if (const auto parsed = parse_bare(frame)) take_error(*parsed, out);
     return {};
   }
 
@@ -295,6 +290,12 @@ Usage TokenCounts::total() const {
           .cache_written_tokens = 0,
           .output_tokens = candidates + thoughts,
           .reasoning_tokens = thoughts};
+}
+
+Result<Element> parse_bare(std::string_view frame) {
+  const std::size_t begin = frame.find_first_not_of(" \t\r\n");
+  if (begin == frame.npos || frame[begin] != '{') return fail(ErrorKind::bad_reply, "no JSON object");
+  return parse_event_json(frame.substr(begin));
 }
 
 std::unique_ptr<EventParser> make_event_parser() {

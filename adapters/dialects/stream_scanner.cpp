@@ -5,7 +5,10 @@ namespace switchyard {
 Result<> FrameScanner::take(std::string_view frame, std::size_t readable,
                             std::vector<std::string_view>& forward) {
   SseRecord record = parse_frame(frame, scratch_);
-  if (!record.has_data) return {};
+  if (!record.has_data) {
+    note_bare(frame);
+    return {};
+  }
   const char* const end = record.data.data() + record.data.size();
   const bool is_in_frame = end >= frame.data() && end <= frame.data() + frame.size();
   if (is_in_frame) record.readable = static_cast<std::size_t>(frame.data() + frame.size() - end) + readable;
@@ -51,6 +54,11 @@ Result<> FrameScanner::feed(std::span<const std::string_view> pieces,
   return {};
 }
 
+void FrameScanner::note_rest() {
+  std::string_view end = "\n\n", rest;
+  if (splitter_.next(end, rest) && !parse_frame(rest, scratch_).has_data) note_bare(rest);
+}
+
 Result<> FrameScanner::finish(std::vector<std::string_view>& forward) {
   joined_.clear();
   std::string_view frame;
@@ -58,6 +66,7 @@ Result<> FrameScanner::finish(std::vector<std::string_view>& forward) {
   if (!complete_ && !frame.empty()) {
     if (const auto taken = take_joined(forward); !taken) return taken;
   }
+  if (in_frame && !complete_) note_rest();
   if (complete_ || error_) return {};
   const std::string_view terminator = missing_terminator();
   if (in_frame || (terminator.empty() && !may_end()))

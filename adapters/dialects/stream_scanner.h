@@ -31,6 +31,9 @@ class FrameScanner : public StreamScanner {
   // not.
   virtual std::string_view missing_terminator() const = 0;
 
+  // Looks at a frame without data: a comment, or what is no event at all. It is not handed on.
+  virtual void note_bare(std::string_view) {}
+
   // True when the body may end here without a terminator: in a dialect whose streams end by closing.
   virtual bool may_end() const { return false; }
 
@@ -52,6 +55,7 @@ class FrameScanner : public StreamScanner {
   // `readable`: bytes behind the frame that may be read.
   Result<> take(std::string_view frame, std::size_t readable, std::vector<std::string_view>& forward);
   Result<> take_joined(std::vector<std::string_view>& forward);
+  void note_rest();  // The body ended inside a frame.
 
   FrameSplitter splitter_;
   std::deque<std::string> joined_;  // Frames of more than one piece; deque elements stay where they are.

@@ -302,7 +302,8 @@ TEST(GeminiWriteRequest, SignsTheFirstCallOfEachStepOfTheCurrentTurn) {
   step("c", "c2ln");
   const auto signatures = [&](const TargetTraits& target) {
     std::string out;
-    for (const auto& content : written(request, target)["contents"]) {
+    const auto body = written(request, target);
+    for (const auto& content : body["contents"]) {
       for (const auto& part : content["parts"]) {
         if (part.contains("functionCall")) out += part.value("thoughtSignature", "-") + " ";
       }

@@ -201,7 +201,7 @@ const std::vector<Event> kAnswer{ReplyStart{"id", "x"},
                                  ThinkingSignature{"c2lnMQ==", "gemini"},
                                  TextDelta{"See: \"\n\""},
                                  ToolCallStart{0, "call_1", "weather", "c2lnMg==", "gemini"},
-                                 ToolCallDelta{0, "{\"big\": 12345678901234567.0,\n"},
+                                 ToolCallDelta{0, "{\"big\": 9007199254740993,\n"},
                                  ToolCallDelta{0, " \"b\":1.10}"},
                                  ToolCallStart{1, "call_2", "now"},
                                  ToolCallDelta{1, "{}"},
@@ -214,7 +214,7 @@ thinking "a city"
 thinking_signature "c2lnMQ==" origin "gemini"
 text "See: \"\u000a\""
 tool_call 0 id "call_1" name "weather" signature "c2lnMg==" origin "gemini"
-arguments 0 "{\"big\":12345678901234568.0,\"b\":1.1}"
+arguments 0 "{\"big\":9007199254740993,\"b\":1.1}"
 tool_call 1 id "call_2" name "now"
 arguments 1 "{}"
 usage input 10 cached 2 written 0 output 7 reasoning 3
