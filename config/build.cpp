@@ -61,6 +61,12 @@ class Builder {
     read(limits, "request_read", server.limits.request_read);
     read(limits, "idle", server.limits.idle);
     read(limits, "drain", server.limits.drain);
+    read(limits, "heartbeat", server.limits.heartbeat);
+    if (const Node* given = limits.find("heartbeat");
+        given && (server.limits.heartbeat < std::chrono::seconds(1) ||
+                  server.limits.heartbeat > std::chrono::seconds(15))) {
+      problems_.add(given->place, "`heartbeat` must be 1s to 15s: what lies between may cut a silent stream");
+    }
     if (const Node* tls = node.find("tls"); tls && tls->kind == Node::Kind::map) {
       server.tls = Tls{context_.pem_file(*tls, "certificate"), context_.pem_file(*tls, "private_key")};
     }

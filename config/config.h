@@ -46,6 +46,7 @@ struct Limits {
   milliseconds request_read{30'000};  // The whole of one request's head and body.
   milliseconds idle{75'000};          // Between requests on one connection.
   milliseconds drain{30'000};
+  milliseconds heartbeat{15'000};  // The longest silence of a stream.
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 

@@ -35,6 +35,9 @@ constexpr Field kLimitsFields[] = {
     {.name = "drain",
      .kind = Kind::duration,
      .description = "How long open requests may go on after SIGTERM."},
+    {.name = "heartbeat",
+     .kind = Kind::duration,
+     .description = "The longest silence of a stream, at most 15s: then it carries a comment."},
 };
 constexpr Record kLimits{"limits", kLimitsFields};
 

@@ -122,7 +122,7 @@ io::Task<bool> Exchange::send(std::span<const std::string_view> pieces) {
     co_return false;
   }
   for (const std::string_view piece : pieces) bytes_out_ += piece.size();
-  if (streaming_ && timer_.is_armed()) timer_.arm_in(kHeartbeat);
+  if (streaming_ && timer_.is_armed()) timer_.arm_in(heartbeat_);
   co_return true;
 }
 
@@ -245,14 +245,15 @@ void Exchange::abandon() {
   socket_.close();
 }
 
-void Exchange::start_heartbeat() {
-  timer_.arm_in(kHeartbeat);
+void Exchange::start_heartbeat(Duration silence) {
+  heartbeat_ = silence;
+  timer_.arm_in(heartbeat_);
 }
 
 void Exchange::timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   if (!exchange.streaming_) return exchange.abandon();
-  exchange.timer_.arm_in(kHeartbeat);
+  exchange.timer_.arm_in(exchange.heartbeat_);
   exchange.send_comment();
 }
 

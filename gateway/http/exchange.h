@@ -46,8 +46,8 @@ class Exchange {
   // Calls `callback(context)` once when the client leaves while its reply is being made.
   void on_gone(void (*callback)(void*), void* context);
   void clear_on_gone();
-  // Sends a comment into the stream whenever it has been silent for kHeartbeat.
-  void start_heartbeat();
+  // Sends a comment into the stream whenever it has been silent for that long.
+  void start_heartbeat(Duration silence = kHeartbeat);
   // Sends one now, if the kernel takes it.
   void send_comment();
 
@@ -85,6 +85,7 @@ class Exchange {
   std::string unsent_;  // The rest of a comment that the kernel took only in part.
   std::uint64_t bytes_out_ = 0;
   int status_ = 0;
+  Duration heartbeat_ = kHeartbeat;
   StreamKind kind_ = StreamKind::server_sent_events;
   bool must_close_, gone_ = false, replied_ = false, streaming_ = false, writing_ = false;
 };

@@ -1,5 +1,7 @@
 #include "gateway/relay/endpoints.h"
 
+#include "adapters/canonical/json_text.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -140,6 +142,28 @@ std::string_view query_value(std::string_view query, std::string_view name) {
   return {};
 }
 
+// Puts the model's name into a chat body, in place of the one there.
+void name_model(io::ByteBuffer& body, const Envelope& envelope, std::string_view model) {
+  const std::string_view text = body.view();
+  std::string named;
+  if (envelope.model_end > 0) {
+    named = text.substr(0, envelope.model_begin);
+    append_json_string(model, named);
+    named += text.substr(envelope.model_end);
+  } else {
+    named = text.substr(0, envelope.object_begin + 1);
+    named += "\"model\":";
+    append_json_string(model, named);
+    const std::string_view rest = text.substr(envelope.object_begin + 1);
+    const auto next = rest.find_first_not_of(" \t\r\n");
+    if (next != std::string_view::npos && rest[next] != '}') named += ',';
+    named += rest;
+  }
+  body.release();
+  body.append(named);
+  body.spare(kBodyPadding);
+}
+
 RouteHints hints_of(const http::Request& request) {
   return {request.has_header("anthropic-version"),
           request.has_header("x-goog-api-key") || !query_value(request.query(), "key").empty()};
@@ -277,11 +301,16 @@ io::Task<void> Endpoints::handle(http::Exchange& exchange) {
 io::Task<void> Endpoints::relay(http::Exchange& exchange, const Route& route, Caller caller) {
   auto& body = exchange.request().body_buffer();
   auto envelope = read_envelope(body.view(), body.capacity(), route.model.empty());
+  if (envelope && !route.model.empty() && route.dialect != &gemini()) {
+    // Azure's path has the last word on the model; from here on the body says it.
+    name_model(body, *envelope, route.model);
+    envelope = read_envelope(body.view(), body.capacity());
+  }
   if (!envelope) co_return co_await refuse(exchange, caller, envelope.error());
   caller.envelope = std::move(*envelope);
   if (!route.model.empty()) {
-    caller.envelope.model = route.model;
     if (route.dialect == &gemini()) {
+      caller.envelope.model = route.model;
       caller.envelope.model_end = 0;
       caller.envelope.stream = route.stream;
       caller.envelope.json_array = route.stream && query_value(exchange.request().query(), "alt") != "sse";

@@ -215,7 +215,7 @@ io::Task<void> Relay::run() {
   if (may_ask()) {
     limit_ = time_limit();
     total_.arm(began_ + limit_);
-    if (caller_.envelope.stream) silence_.arm_in(http::Exchange::kHeartbeat);
+    if (caller_.envelope.stream) silence_.arm_in(snapshot_->config.server.limits.heartbeat);
     exchange_.on_gone([](void* self) { static_cast<Relay*>(self)->end(ErrorKind::cancelled); }, this);
     context_.retry_budget.on_request(Clock::now(), model_->config->retry.budget);
     const routing::Plan planned = plan();

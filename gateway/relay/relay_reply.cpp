@@ -84,7 +84,7 @@ void Relay::begin_stream(bool with_target) {
   exchange_.begin_stream(fields(with_target), caller_.envelope.json_array
                                                   ? http::Exchange::StreamKind::json
                                                   : http::Exchange::StreamKind::server_sent_events);
-  exchange_.start_heartbeat();
+  exchange_.start_heartbeat(snapshot_->config.server.limits.heartbeat);
 }
 
 void Relay::record_usage(const Reply& reply) {
