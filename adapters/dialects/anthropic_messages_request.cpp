@@ -298,8 +298,16 @@ class RequestParser {
       if (!json.is_object()) return wrong(path, "must be an object");
       std::string type = "custom";
       if (const auto read = read_string(json, "type", type, path); !read) return read;
-      if (type != "custom") {
+      if (type != "custom" && !is_hosted(type)) {  // The caller runs it, but only this provider knows it.
         request_.unmapped.push_back(path + " (" + plain(type) + ")");
+        continue;
+      }
+      if (type != "custom") {
+        std::string name;
+        if (const auto read = read_string(json, "name", name, path); !read) return read;
+        if (hosted_.size() == kHostedMax) return wrong("tools", "has too many tools of the provider's own");
+        hosted_.push_back(name);
+        request_.hosted_tools.push_back(plain(type));
         continue;
       }
       Tool tool;
@@ -339,6 +347,11 @@ class RequestParser {
     } else if (type != "auto") {
       return wrong("tool_choice.type", "must be auto, any, tool or none");
     }
+    // A choice that only a tool of the provider's own can meet.
+    const bool names_hosted =
+        choice.mode == ToolChoice::Mode::named && std::ranges::find(hosted_, choice.name) != hosted_.end();
+    const bool only_hosted = choice.mode == ToolChoice::Mode::required && request_.tools.empty();
+    request_.hosted_tool_is_forced = !hosted_.empty() && (names_hosted || only_hosted);
     if (one_call.value_or(false)) request_.parallel_tool_calls = false;
     request_.tool_choice = std::move(choice);
     return {};
@@ -448,7 +461,17 @@ class RequestParser {
     return {};
   }
 
+  // The tools that the provider runs itself, by the beginning of their dated names.
+  static bool is_hosted(std::string_view type) {
+    static constexpr std::string_view kHosted[] = {"web_search_", "web_fetch_", "code_execution_",
+                                                   "tool_search_", "mcp_"};
+    return std::ranges::any_of(kHosted, [&](std::string_view one) { return type.starts_with(one); });
+  }
+
+  static constexpr std::size_t kHostedMax = 64;
+
   const Json& body_;
+  std::vector<std::string> hosted_;                     // Names of the provider's own tools.
   std::pair<std::string, std::string> call_signature_;  // And its origin: of the next tool_use.
   ChatRequest request_;
 };

@@ -75,6 +75,10 @@ class RequestWriter {
       return cannot("logit_bias", "logit_bias: the target does not take it");
     }
     if (!request_.tools.empty() && !target_.tools) return cannot("tools", "tools: the target takes none");
+    if (request_.hosted_tool_is_forced) {
+      return cannot("tool_choice", "tool_choice: the target does not have this tool");
+    }
+    for (const std::string& type : request_.hosted_tools) drop("tools." + type);
     return drop_unmapped(request_, dropped_);
   }
 

@@ -223,8 +223,11 @@ Result<ChatRequest> parse_request(std::string_view body) {
     if (const auto read = step(*json, request); !read) return read.error();
   }
   for (const auto& [name, value] : json->items()) {
-    if (std::ranges::find(kKnown, name) == kKnown.end() && !says_nothing(name, value))
+    if (name == "web_search_options") {
+      request.hosted_tools.emplace_back("web_search");
+    } else if (std::ranges::find(kKnown, name) == kKnown.end() && !says_nothing(name, value)) {
       request.unmapped.push_back(name);
+    }
   }
   return request;
 }

@@ -67,6 +67,7 @@ class Relay {
   Result<std::unique_ptr<Reply>> prepare_translated(const Target& target, const TargetSurface& surface);
   Result<std::unique_ptr<Reply>> prepare_embeddings(const Target& target);
   Result<std::unique_ptr<Reply>> prepare_count(const Target& target);
+  bool carries_foreign_signature() const;
   void append_with_model(std::string_view body, std::string_view model, HttpRequest& request) const;
   Result<WrittenRequest> write_request(const Target& target, const TargetSurface& surface);
   Result<> note_dropped(std::vector<std::string> dropped);

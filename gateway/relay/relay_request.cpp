@@ -80,6 +80,13 @@ Result<> Relay::note_dropped(std::vector<std::string> dropped) {
   return {};
 }
 
+// True when the body holds a signature's tag (canonical/signature.h), as text or, for Gemini's clients, in
+// base64.
+bool Relay::carries_foreign_signature() const {
+  const std::string_view tag = caller_.dialect == &gemini() ? "\"c3dpdGNoeWFy" : "\"switchyard/";
+  return exchange_.request().body().find(tag) != std::string_view::npos;
+}
+
 Result<std::unique_ptr<Reply>> Relay::prepare(const Target& target) {
   dropped_.clear();
   if (caller_.embeddings) return prepare_embeddings(target);
@@ -90,6 +97,8 @@ Result<std::unique_ptr<Reply>> Relay::prepare(const Target& target) {
   for (const TargetSurface& surface : target.surfaces) {
     if (!surface.dialect || !surface.declared->serves(model)) continue;
     if (surface.dialect == caller_.dialect) {
+      // A signature that another provider made must not reach this one, which would refuse it.
+      if (carries_foreign_signature()) return prepare_translated(target, surface);
       // A provider that refuses what others of its dialect take gets a request written for it.
       if (target.type->rewrite && surface.dialect == &openai_chat())
         return prepare_translated(target, surface);
