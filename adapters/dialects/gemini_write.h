@@ -23,7 +23,7 @@ Result<Conversation> write_contents(const std::vector<Message>& messages, const 
 // Gemini 3 and later: they take a level of thinking instead of a budget, check that calls are signed, and
 // take images in the result of a tool.
 inline bool is_gemini_3(const TargetTraits& target) {
-  return target.reasoning_control != TargetTraits::ReasoningControl::budget;
+  return target.reasoning && target.reasoning_control != TargetTraits::ReasoningControl::budget;
 }
 
 inline Error cannot(const std::string& param, const std::string& why) {

@@ -312,6 +312,9 @@ TEST(GeminiWriteRequest, SignsTheFirstCallOfEachStepOfTheCurrentTurn) {
   };
   EXPECT_EQ(signatures(with_level()), "- - skip_thought_signature_validator - c2ln - ");
   EXPECT_EQ(signatures(with_budget()), "- - - - c2ln - ");
+  TargetTraits before_2_5 = with_level();
+  before_2_5.reasoning = false;
+  EXPECT_EQ(signatures(before_2_5), "- - - - c2ln - ");
 }
 
 TEST(GeminiWriteRequest, KeepsWhatAResultSays) {

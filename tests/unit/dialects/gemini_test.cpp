@@ -333,6 +333,31 @@ TEST(GeminiSignatures, OfItsOwnGoThroughAnOpenAiClient) {
   EXPECT_EQ(contents[2]["parts"][1]["functionResponse"]["name"], "now");
 }
 
+// Claude Code with Gemini behind it.
+TEST(GeminiSignatures, OfItsOwnGoThroughAnAnthropicClient) {
+  const Json message = Json::parse(anthropic_messages().write_reply(kAnswer, {"r", "m", 1, true}));
+  const auto result = [](const char* id) { return Json{{"type", "tool_result"}, {"tool_use_id", id}}; };
+  const Json body{{"model", "m"},
+                  {"max_tokens", 100},
+                  {"messages",
+                   {{{"role", "user"}, {"content", "Weather?"}},
+                    {{"role", "assistant"}, {"content", message["content"]}},
+                    {{"role", "user"}, {"content", Json::array({result("call_2"), result("call_1")})}}}}};
+  const auto request = anthropic_messages().parse_request(body.dump());
+  ASSERT_TRUE(request) << request.error().message;
+  const auto written = gemini().write_request(*request, {.model = "m"});
+  ASSERT_TRUE(written) << written.error().message;
+  const Json contents = Json::parse(written->body)["contents"];
+  ASSERT_EQ(contents.size(), 3u) << contents.dump(1);
+  const Json& parts = contents[1]["parts"];
+  ASSERT_EQ(parts.size(), 4u) << contents.dump(1);
+  EXPECT_EQ(parts[0], (Json{{"text", "a city"}, {"thought", true}, {"thoughtSignature", "c2lnMQ=="}}));
+  EXPECT_EQ(parts[2]["thoughtSignature"], "c2lnMg==");
+  EXPECT_EQ(parts[2]["functionCall"]["name"], "weather");
+  EXPECT_FALSE(parts[3].contains("thoughtSignature"));
+  EXPECT_EQ(contents[2]["parts"][0]["functionResponse"]["name"], "weather");
+}
+
 // parse(write(x)) is x, for whatever this dialect can say.
 TEST(GeminiRequest, WhatIsWrittenIsReadBack) {
   const std::string body = R"({"systemInstruction":{"parts":[{"text":"s"}]},"contents":[
