@@ -42,10 +42,11 @@ std::optional<Usage> read_usage(const dom::element& holder) {
   return read;
 }
 
-std::string_view in_message(const dom::element& event, std::string_view member, dom::element& found) {
-  if (event["delta"]["message"][member].get(found)) return {};
-  std::string_view text;
-  return found.get_string().get(text) ? std::string_view() : text;
+// delta.message.MEMBER of an event; nothing when it is not there.
+std::optional<dom::element> in_message(const dom::element& event, std::string_view member) {
+  dom::element found;
+  if (event["delta"]["message"][member].get(found)) return std::nullopt;
+  return found;
 }
 
 std::optional<Citation> read_citation(const dom::element& source) {
@@ -184,33 +185,33 @@ class Parser final : public EventParser {
   }
 
   void on_piece(std::string_view type, const dom::element& event, std::vector<Event>& out) {
-    dom::element found;
     if (type == "content-start" || type == "content-delta") {
       start({}, out);
-      in_message(event, "content", found);
-      if (found.is_object()) {
-        answer_.thought(kThought, string_at(found, "thinking"), out);
-        answer_.text(string_at(found, "text"), out);
-      }
+      const auto content = in_message(event, "content");
+      if (!content) return;
+      answer_.thought(kThought, string_at(*content, "thinking"), out);
+      answer_.text(string_at(*content, "text"), out);
     } else if (type == "content-end") {
       answer_.end_thought(out);
     } else if (type == "tool-plan-delta") {
       start({}, out);
-      answer_.thought(kPlan, in_message(event, "tool_plan", found), out);
+      std::string_view plan;
+      const auto found = in_message(event, "tool_plan");
+      if (found && !found->get_string().get(plan)) answer_.thought(kPlan, plan, out);
     } else if (type == "tool-call-start" || type == "tool-call-delta") {
       start({}, out);
-      in_message(event, "tool_calls", found);
-      if (!found.is_object()) return;
+      const auto call = in_message(event, "tool_calls");
+      if (!call || !call->is_object()) return;
       if (type == "tool-call-start") {
-        answer_.begin_call(found, out);
+        answer_.begin_call(*call, out);
       } else {
-        answer_.add_arguments(found, out);
+        answer_.add_arguments(*call, out);
       }
     } else if (type == "tool-call-end") {
       answer_.end_call(out);
     } else if (type == "citation-start") {
-      in_message(event, "citations", found);
-      if (started_ && found.is_object()) Answer::cite(found, out);
+      const auto citation = in_message(event, "citations");
+      if (started_ && citation) Answer::cite(*citation, out);
     }
   }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace switchyard::cohere {
 
@@ -36,12 +37,14 @@ class MessageWriter {
     for (std::size_t i = 0; i < messages.size(); ++i) {
       const Message& message = messages[i];
       if (!message.name.empty()) add_loss(dropped_, "name");
+      if (message.role != Role::user) flush_attachments();
       if (message.role == Role::assistant) {
         assistant(message);
       } else if (const auto written = other(message, i); !written) {
         return written.error();
       }
     }
+    flush_attachments();
     if (!messages.empty() && messages.back().role == Role::assistant) {
       return cannot("messages", "the target needs a user message at the end");
     }
@@ -65,29 +68,48 @@ class MessageWriter {
           content.push_back({{"type", "thinking"}, {"thinking", thought->text}});
         }
       } else if (const auto* call = std::get_if<ToolCallPart>(&part)) {
-        Json function{{"name", call->name}, {"arguments", call->arguments.empty() ? "{}" : call->arguments}};
+        Json function{{"name", call->name}, {"arguments", arguments_of(*call)}};
         calls.push_back({{"id", call->id}, {"type", "function"}, {"function", std::move(function)}});
       }
     }
-    if (content.empty() && calls.empty() && plan.empty()) return;
+    if (content.empty() && calls.empty()) return;
     Json written{{"role", "assistant"}};
     if (!content.empty()) written["content"] = plain(std::move(content));
-    if (!plan.empty()) written["tool_plan"] = plan;
+    if (!plan.empty() && !calls.empty()) written["tool_plan"] = plan;
     if (!calls.empty()) written["tool_calls"] = std::move(calls);
     out_.push_back(std::move(written));
   }
 
-  // A user's or a system message. The results of tools become messages of their own, in front of the rest.
+  // They come from a model, so they may be no JSON: the object {"arguments": text} loses nothing.
+  static std::string arguments_of(const ToolCallPart& call) {
+    const auto parsed = parse_arguments(call.arguments, {});
+    if (!parsed) return to_text({{"arguments", call.arguments}});
+    return parsed->empty() ? "{}" : call.arguments;
+  }
+
+  void flush_attachments() {
+    if (attachments_.empty()) return;
+    Json written{{"role", "user"}};
+    written["content"] = std::exchange(attachments_, Json::array());
+    out_.push_back(std::move(written));
+  }
+
+  // A user's or a system message. The results of tools become messages of their own, in front of the rest;
+  // what they brought besides text waits until all results of a turn are there.
   Result<> other(const Message& message, std::size_t index) {
     Json rest = Json::array();
     for (std::size_t i = 0; i < message.parts.size(); ++i) {
       const std::string place = "messages[" + std::to_string(index) + "].content[" + std::to_string(i) + "]";
       const auto* result = std::get_if<ToolResultPart>(&message.parts[i]);
       const auto written =
-          result ? tool_result(*result, place, rest) : content(message.parts[i], message.role, place, rest);
+          result ? tool_result(*result, place) : content(message.parts[i], message.role, place, rest);
       if (!written) return written;
     }
     if (rest.empty()) return {};
+    if (!attachments_.empty()) {
+      for (Json& item : rest) attachments_.push_back(std::move(item));
+      rest = std::exchange(attachments_, Json::array());
+    }
     Json written{{"role", message.role == Role::system ? "system" : "user"}};
     written["content"] = plain(std::move(rest));
     out_.push_back(std::move(written));
@@ -101,7 +123,7 @@ class MessageWriter {
   }
 
   // A tool's message holds text only: what else it returned goes to the user message behind it.
-  Result<> tool_result(const ToolResultPart& result, const std::string& place, Json& rest) {
+  Result<> tool_result(const ToolResultPart& result, const std::string& place) {
     std::string text;
     for (const auto& part : result.content) {
       if (!text.empty()) text += '\n';
@@ -110,9 +132,9 @@ class MessageWriter {
         continue;
       }
       text += "[see the attachment in the next message]";
-      rest.push_back(text_item("Attachment of the result of tool call " + result.tool_call_id + ":"));
-      const auto added =
-          std::visit([&](const auto& one) { return content(Part(one), Role::user, place, rest); }, part);
+      attachments_.push_back(text_item("Attachment of the result of tool call " + result.tool_call_id + ":"));
+      const auto added = std::visit(
+          [&](const auto& one) { return content(Part(one), Role::user, place, attachments_); }, part);
       if (!added) return added;
     }
     if (text.empty()) text = result.is_error ? "error" : "(empty)";
@@ -150,7 +172,7 @@ class MessageWriter {
 
   const TargetTraits& target_;
   std::vector<std::string>& dropped_;
-  Json out_ = Json::array();
+  Json out_ = Json::array(), attachments_ = Json::array();
 };
 
 class RequestWriter {
@@ -190,6 +212,7 @@ class RequestWriter {
       auto schema = parse_arguments(tool.parameters, "tools");
       if (!schema) return schema.error();
       if (schema->empty()) *schema = {{"type", "object"}, {"properties", Json::object()}};
+      if (!schema->contains("type")) (*schema)["type"] = "object";
       Json function{{"name", tool.name}};
       if (!tool.description.empty()) function["description"] = tool.description;
       function["parameters"] = std::move(*schema);

@@ -53,7 +53,7 @@ export class BedrockSimulator extends Simulator {
       }, unknownField),
       toolConfig: (value, at) => fields(value, at, { tools: [isList(1, checkTool), 'required'], toolChoice: (choice) => checkChoice(choice, value) }, unknownField),
       outputConfig: (value, at) => fields(value, at, { textFormat: checkFormat, effort: isText }, unknownField),
-      additionalModelRequestFields: isObject, guardrailConfig: isObject, performanceConfig: isObject, serviceTier: isObject,
+      additionalModelRequestFields: isObject, additionalModelResponseFieldPaths: isList(0, (path) => isText(path) && path.startsWith('/'), 10), guardrailConfig: isObject, performanceConfig: isObject, serviceTier: isObject,
       requestMetadata: (value) => isObject(value) && Object.values(value).every(isString),
     }, unknownField);
     this.#checkMessages(body.messages, body);
@@ -175,7 +175,7 @@ export class BedrockSimulator extends Simulator {
   }
 
   errorFrame({ overloaded, message = 'simulated failure' }) {
-    const type = overloaded ? 'throttlingException' : 'modelStreamErrorException';
+    const type = overloaded ? 'serviceUnavailableException' : 'modelStreamErrorException';
     return eventMessage({ ':exception-type': type, ':content-type': 'application/json', ':message-type': 'exception' }, JSON.stringify({ message }));
   }
 }

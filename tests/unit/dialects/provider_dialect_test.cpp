@@ -177,6 +177,33 @@ TEST(ProviderDialect, AForcedHostedToolIsRefusedAndOthersAreNamed) {
   }
 }
 
+// Nothing may stand between the results of one turn's calls, though each comes in a message of its own.
+TEST(CohereChat, WhatResultsBroughtBesidesTextComesBehindThemAll) {
+  const ImagePart image{.media_type = "image/png", .data = "iVBORw0KGgo=", .url = {}, .detail = {}};
+  ChatRequest request = asking({TextPart{"?", {}}});
+  request.messages.push_back({Role::assistant,
+                              {ToolCallPart{.id = "a", .name = "f", .arguments = "{}"},
+                               ToolCallPart{.id = "b", .name = "f", .arguments = R"({"broken)"}},
+                              {}});
+  request.messages.push_back({Role::user, {ToolResultPart{"a", {image}, false}}, {}});
+  request.messages.push_back({Role::user, {ToolResultPart{"b", {TextPart{"r", {}}}, false}}, {}});
+  const auto roles = [&] {
+    std::string out;
+    const json sent = written(cohere_chat(), request);
+    for (const json& message : sent["messages"]) out += message["role"].get<std::string>() + " ";
+    return out;
+  };
+  EXPECT_EQ(roles(), "user assistant tool tool user ");
+  const json calls = written(cohere_chat(), request)["messages"][1]["tool_calls"];
+  EXPECT_EQ(calls[1]["function"]["arguments"], R"({"arguments":"{\"broken"})");
+  request.messages.push_back({Role::user, {TextPart{"and?", {}}}, {}});
+  EXPECT_EQ(roles(), "user assistant tool tool user ");
+  EXPECT_EQ(written(cohere_chat(), request)["messages"][4]["content"].size(), 3u);
+  request.messages.back().role = Role::system;
+  request.messages.push_back({Role::user, {TextPart{"and?", {}}}, {}});
+  EXPECT_EQ(roles(), "user assistant tool tool user system user ");
+}
+
 TEST(ProviderError, SaysWhoseFaultItIsAndKeepsSecrets) {
   const struct {
     int status;
