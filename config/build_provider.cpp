@@ -227,11 +227,7 @@ class ProviderBuilder {
   }
 
   void aws() {
-    if (const auto region = address_part("region")) {
-      provider_.region = *region;
-    } else if (!given("region")) {
-      need("`region`");
-    }
+    provider_.region = address_part("region").value_or("");
     if (!given("access_key_id") && !given("secret_access_key")) {
       refuse_fields({"session_token"}, "is for `access_key_id` and `secret_access_key`");
       if (!given("api_key")) need("`api_key`, or `access_key_id` and `secret_access_key`");
@@ -242,6 +238,8 @@ class ProviderBuilder {
       return;
     }
     auto id = secret("access_key_id"), key = secret("secret_access_key"), token = secret("session_token");
+    // The type's address has it too, and says so.
+    if (!given("region") && given("base_url")) need("`region`");
     if (!given("access_key_id")) need("`access_key_id`");
     if (!given("secret_access_key")) need("`secret_access_key`");
     if (!id || !key) return;
