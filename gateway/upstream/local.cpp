@@ -304,7 +304,7 @@ Result<> LocalEmbeddings::start(EmbeddingsRequest request, std::string model) {
     return fail(ErrorKind::unsupported, "the local model's vectors have " + std::to_string(size) + " numbers",
                 "dimensions");
   }
-  const bool is_only = request.texts.size() + request.tokens.size() == 1;
+  const bool is_only = request.texts.size() + request.tokens.size() <= 1;
   local::EmbeddingRequest embedding;
   embedding.texts = std::move(request.texts);
   for (const auto& ids : request.tokens) {

@@ -105,6 +105,7 @@ class CpuEngine : public Engine {
 
   Loaded loaded_;
   const int queue_max_;
+  std::atomic<std::uint64_t> next_id_{1};
   mutable std::mutex mutex_;  // Of what follows.
   std::condition_variable wake_;
   bool stopping_ = false;
@@ -116,7 +117,6 @@ class CpuEngine : public Engine {
   std::vector<Part> parts_;      // The owners of the rows, in order.
   int embedding_rows_left_ = 0;  // That the pass may still take.
   std::uint64_t next_turn_ = 0;
-  std::atomic<std::uint64_t> next_id_{1};
   std::thread thread_;  // Last: it uses all of the above.
 };
 

@@ -161,7 +161,7 @@ Result<void> Tokenizer::read_special(const Gguf& file) {
     const auto* wanted = std::get_if<bool>(&add->second);
     if (!wanted) return fail("metadata '" + wish + "' is not true or false");
     if (!*wanted) return std::optional<int>();
-    const auto id = id_at(key);
+    auto id = id_at(key);
     if (id && !*id) return fail("metadata '" + key + "' is missing");
     return id;
   };

@@ -2,6 +2,7 @@
 
 #include "tests/unit/local_backend/gguf_builder.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,13 @@ struct TinyLlama {
   static constexpr std::uint32_t kF32 = 0, kF16 = 1, kQ4 = 2, kQ8 = 8;
   static constexpr int kDim = 32, kFfn = 20, kVocabulary = 260, kHeadSize = 16, kContext = 100;
 
-  bool has_output = false;  // A separate output matrix, equal to the embedding.
-  float rope_factor = 0;    // 0: the file has no rope_freqs.weight.
+  bool has_output = false;        // A separate output matrix, equal to the embedding.
+  float rope_factor = 0;          // 0: the file has no rope_freqs.weight.
+  bool is_plain = false;          // Every weight is an F32.
+  bool has_no_direction = false;  // The output norm is zero, and so is every final state.
+  bool adds_ends = false;         // A text starts with token 0 and ends with token 2.
+  std::optional<int> pooling = {};
+  std::optional<bool> causal = {};
 
   std::string build() const {
     GgufBuilder b;
@@ -35,7 +41,10 @@ struct TinyLlama {
     add_vocabulary(b);
     add(b, "token_embd.weight", kQ4, kDim, kVocabulary, 1);
     if (has_output) add(b, "output.weight", kQ4, kDim, kVocabulary, 1);
-    add(b, "output_norm.weight", kF32, kDim, 0, 2);
+    if (has_no_direction)
+      place(b, "output_norm.weight", kF32, kDim, 0, std::string(kDim * sizeof(float), '\0'));
+    else
+      add(b, "output_norm.weight", kF32, kDim, 0, 2);
     add(b, "blk.0.attn_norm.weight", kF32, kDim, 0, 3);
     add(b, "blk.0.attn_q.weight", kQ8, kDim, 32, 4);
     add(b, "blk.0.attn_k.weight", kQ8, kDim, 16, 5);
@@ -54,7 +63,7 @@ struct TinyLlama {
   }
 
  private:
-  static void add_metadata(GgufBuilder& b) {
+  void add_metadata(GgufBuilder& b) const {
     b.entry("general.architecture", 8, gguf_string("llama"));
     const auto count = [&](const char* key, int value) {
       b.entry(key, 4, raw(static_cast<std::uint32_t>(value)));
@@ -66,6 +75,13 @@ struct TinyLlama {
     count("llama.attention.head_count", 2);
     count("llama.attention.head_count_kv", 1);
     count("tokenizer.ggml.eos_token_id", 2);
+    if (pooling) count("llama.pooling_type", *pooling);
+    if (causal) b.entry("llama.attention.causal", 7, raw<std::uint8_t>(*causal ? 1 : 0));
+    if (adds_ends) {
+      count("tokenizer.ggml.bos_token_id", 0);
+      b.entry("tokenizer.ggml.add_bos_token", 7, raw<std::uint8_t>(1));
+      b.entry("tokenizer.ggml.add_eos_token", 7, raw<std::uint8_t>(1));
+    }
     b.entry("llama.attention.layer_norm_rms_epsilon", 6, raw(1e-5F));
     b.entry("tokenizer.ggml.model", 8, gguf_string("gpt2"))
         .entry("tokenizer.ggml.pre", 8, gguf_string("gpt-2"));
@@ -100,8 +116,9 @@ struct TinyLlama {
   }
 
   // Weights from -1 to 1 without a pattern (splitmix64); the scale of every block is the same.
-  static void add(GgufBuilder& b, const char* name, std::uint32_t type, int columns, int rows,
-                  std::uint64_t seed) {
+  void add(GgufBuilder& b, const char* name, std::uint32_t type, int columns, int rows,
+           std::uint64_t seed) const {
+    if (is_plain) type = kF32;
     const auto next = [&] {
       std::uint64_t z = seed += 0x9e3779b97f4a7c15U;
       z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;

@@ -183,5 +183,123 @@ TEST_F(LocalCallTest, TheLoopMayEndBeforeTheEngineHasNoticed) {
   }
 }
 
+class LocalEmbeddingsTest : public LocalCallTest {
+ protected:
+  static EmbeddingsRequest texts(std::vector<std::string> inputs) {
+    EmbeddingsRequest request;
+    request.texts = std::move(inputs);
+    return request;
+  }
+
+  // As many tokens as the engine takes at once: many seconds of work.
+  static EmbeddingsRequest huge() {
+    EmbeddingsRequest request;
+    request.tokens.assign(512, std::vector<std::int64_t>(512, 7));
+    return request;
+  }
+};
+
+TEST_F(LocalEmbeddingsTest, GivesAVectorAnInputInTheirOrder) {
+  const auto run = [&](EmbeddingsRequest request) {
+    LocalEmbeddings embeddings(loop.context, loop.deadlines, *engine);
+    const auto started = embeddings.start(std::move(request), "mini");
+    EXPECT_TRUE(started);
+    embeddings.set_deadline(ErrorKind::total_timeout, std::chrono::seconds(60));
+    auto reply = loop.run(embeddings.read());
+    EXPECT_TRUE(reply);
+    return std::move(*reply);
+  };
+  EmbeddingsRequest both = texts({"Hello", "World"});
+  both.dimensions = engine->embedding_size();
+  const EmbeddingsReply reply = run(both);
+  EXPECT_EQ(reply.model, "mini");
+  ASSERT_EQ(reply.vectors.size(), 2u);
+  EXPECT_EQ(static_cast<int>(reply.vectors[0].size()), engine->embedding_size());
+  EXPECT_NE(reply.vectors[0], reply.vectors[1]);
+  EXPECT_EQ(reply.input_tokens, *engine->count_text_tokens("Hello") + *engine->count_text_tokens("World"));
+  EXPECT_EQ(run(texts({"World"})).vectors.at(0), reply.vectors[1]);
+  EmbeddingsRequest ids;
+  ids.tokens = {{7, 8, 9}};
+  EXPECT_EQ(run(ids).input_tokens, 3);
+}
+
+TEST_F(LocalEmbeddingsTest, NamesTheInputThatTheModelCannotTake) {
+  const auto with = [](EmbeddingsRequest request, std::optional<std::int64_t> dimensions) {
+    request.dimensions = dimensions;
+    return request;
+  };
+  const auto ids = [](std::vector<std::vector<std::int64_t>> tokens) {
+    EmbeddingsRequest request;
+    request.tokens = std::move(tokens);
+    return request;
+  };
+
+  const struct {
+    const char* why;
+    EmbeddingsRequest request;
+    ErrorKind kind;
+    const char* param;
+  } rows[] = {
+      {"nothing", {}, ErrorKind::invalid_request, "input"},
+      {"an empty text", texts({"a", "", "b"}), ErrorKind::invalid_request, "input[1]"},
+      {"an empty text alone", texts({""}), ErrorKind::invalid_request, "input"},
+      {"an empty list", ids({{5}, {}}), ErrorKind::invalid_request, "input[1]"},
+      {"an id of another vocabulary", ids({{5}, {100256}}), ErrorKind::invalid_request, "input[1]"},
+      {"an id that is no int", ids({{5}, {(std::int64_t{1} << 32) + 5}}), ErrorKind::invalid_request,
+       "input[1]"},
+      {"a long text", texts({"a", std::string(600, '1')}), ErrorKind::context_too_long, "input[1]"},
+      {"too many", texts(std::vector<std::string>(2049, "a")), ErrorKind::unsupported, "input"},
+      {"fewer dimensions", with(texts({"a"}), 64), ErrorKind::unsupported, "dimensions"},
+      {"no dimensions", with(texts({"a"}), 0), ErrorKind::unsupported, "dimensions"},
+  };
+
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.why);
+    LocalEmbeddings embeddings(loop.context, loop.deadlines, *engine);
+    const auto started = embeddings.start(row.request);
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().kind, row.kind);
+    EXPECT_EQ(started.error().param, row.param);
+  }
+}
+
+TEST_F(LocalEmbeddingsTest, EndsForItsDeadlineOrWhenAborted) {
+  LocalEmbeddings late(loop.context, loop.deadlines, *engine), left(loop.context, loop.deadlines, *engine);
+  ASSERT_TRUE(late.start(huge()));
+  ASSERT_TRUE(left.start(huge()));
+  late.set_deadline(ErrorKind::total_timeout, std::chrono::seconds(5));
+  left.set_deadline(ErrorKind::total_timeout, std::chrono::seconds(5));
+  left.clear_deadline();
+  loop.pass(std::chrono::seconds(6));
+  left.abort(ErrorKind::cancelled);
+  EXPECT_EQ(loop.run(late.read()).error().kind, ErrorKind::total_timeout);
+  EXPECT_EQ(loop.run(left.read()).error().kind, ErrorKind::cancelled);
+}
+
+TEST_F(LocalEmbeddingsTest, AFullQueueIsOverloaded) {
+  const auto own = *local::load_bundled_engine({.threads = 1, .queue_max = 2});
+  std::vector<std::unique_ptr<LocalEmbeddings>> all;
+  const auto start = [&] {
+    return all.emplace_back(std::make_unique<LocalEmbeddings>(loop.context, loop.deadlines, *own))
+        ->start(huge());
+  };
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(start()) << i;  // Four run, two wait.
+  const auto refused = start();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::overloaded);
+}
+
+TEST_F(LocalEmbeddingsTest, TheLoopMayEndBeforeTheEngineHasNoticed) {
+  for (int i = 0; i < 20; ++i) {
+    auto short_lived = std::make_unique<Loop>();
+    auto embeddings =
+        std::make_unique<LocalEmbeddings>(short_lived->context, short_lived->deadlines, *engine);
+    const auto started = embeddings->start(i % 2 == 0 ? huge() : texts({"a"}));
+    embeddings.reset();
+    short_lived.reset();
+    if (!started) EXPECT_EQ(started.error().kind, ErrorKind::overloaded);
+  }
+}
+
 }  // namespace
 }  // namespace switchyard::upstream
