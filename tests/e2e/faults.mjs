@@ -79,6 +79,26 @@ export const faults = {
   error_frame_and_then_an_end: late('error_frame_ignored'),
 };
 
+// Rows that are said in words of one provider.
+export const notOfAll = ['quota_used_up', 'overloaded_529', 'credential_402', 'unprocessable_422'];
+
+// How each provider says that a prompt is too long.
+export const tooLong = {
+  responses: { message: 'Your input exceeds the context window of this model.', code: 'context_length_exceeded' },
+  gemini: { message: 'The input token count (250000) exceeds the maximum number of tokens allowed (200000).' },
+  bedrock: { message: 'The model returned the following errors: prompt is too long: 250000 tokens > 200000 maximum' },
+  cohere: { message: 'too many tokens: total number of tokens in the prompt cannot exceed 200000 - received 250000. Try using a shorter prompt.' },
+};
+
+// Google's statuses, which go with the HTTP status alone.
+const google = {
+  failed: [502, 'INTERNAL'], late: [504, 'DEADLINE_EXCEEDED'], limited: [429, 'RESOURCE_EXHAUSTED'], overloaded: [503, 'UNAVAILABLE'],
+  overloaded_529: [503, 'UNAVAILABLE'], bad_request: [400, 'INVALID_ARGUMENT'], not_found: [404, 'NOT_FOUND'],
+};
+
+// What a caller of `dialect` sees: [status, type].
+export const seenOf = (kind, dialect) => (dialect === 'gemini' ? google[kind] : kinds[kind][dialect === 'responses' ? 'openai' : dialect]);
+
 // For each caller's dialect: status, error type, and the SDK's class for an error reply. Within a stream there is no
 // status: the SDKs throw APIError with the type.
 export const kinds = {

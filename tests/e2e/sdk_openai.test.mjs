@@ -189,7 +189,9 @@ for (const streamed of [false, true]) {
     assert.equal(message.reasoning_content, thinking.text);
     const details = message.reasoning_details;
     assert.deepEqual(details.map(({ type, format }) => [type, format]), [['reasoning.text', 'anthropic-claude-v1'], ['reasoning.encrypted', 'anthropic-claude-v1']]);
-    assert.deepEqual([details[0].text, details[0].signature, details[1].data], [thinking.text, thinking.signature, 'b3BhcXVl']);
+    // Whose they are stands before them: another provider must not be given them.
+    const tag = 'switchyard/anthropic/';
+    assert.deepEqual([details[0].text, details[0].signature, details[1].data], [thinking.text, tag + thinking.signature, `${tag}b3BhcXVl`]);
     const { role, content, tool_calls, reasoning_details } = message;
     const second = await client.chat.completions.create({ ...body, messages: [
       question, { role, content, tool_calls, reasoning_details }, { role: 'tool', tool_call_id: 'toolu_B2', content: '12:00' },

@@ -40,6 +40,9 @@ export class AnthropicSimulator extends Simulator {
       if ('max_tokens' in body || 'stream' in body) refuse('max_tokens: Extra inputs are not permitted');
       body = { max_tokens: 1 << 20, ...body };
     }
+    // Fields of betas that the caller has asked for; Claude Code asks for all of these.
+    const beta = (name) => (headers['anthropic-beta'] ?? '').split(',').includes(name);
+    const deferred = beta('advanced-tool-use-2025-11-20') && { defer_loading: isBoolean };
     const sampling = takesSampling(String(body?.model)) && headers['anthropic-version'] === '2023-06-01';
     fields(body, '', {
       model: [isText, 'required'], max_tokens: [isInteger(1), 'required'], messages: [isList(1), 'required'],
@@ -51,23 +54,26 @@ export class AnthropicSimulator extends Simulator {
       stop_sequences: isList(0, (text) => !isBlank(text)),
       stream: isBoolean, metadata: (value, at) => fields(value, at, { user_id: isString }, unknownField),
       service_tier: oneOf('auto', 'standard_only'), ...cache,
-      tools: isList(1, checkTool), tool_choice: (value) => checkToolChoice(value, body),
+      tools: isList(1, (tool) => checkTool(tool, deferred)), tool_choice: (value) => checkToolChoice(value, body),
       thinking: (value, at) => checkThinking(value, at, body),
       output_config: (value, at) => fields(value, at, {
         effort: oneOf('low', 'medium', 'high', 'xhigh', 'max'),
         format: (format) => format?.type === 'json_schema' && isStrictSchema(format.schema),
       }, unknownField),
+      ...(beta('context-management-2025-06-27') && { context_management: (value) => isList(0, (edit) => isText(edit?.type))(value?.edits) }),
     }, unknownField);
     if (body.tool_choice && !body.tools) refuse('tool_choice: only allowed with tools');
     const thinks = ['enabled', 'adaptive'].includes(body.thinking?.type);
     if (thinks && ((body.temperature ?? 1) !== 1 || 'top_k' in body)) refuse('`temperature` may only be set to 1 when thinking is enabled');
     if (thinks && ['any', 'tool'].includes(body.tool_choice?.type)) refuse('Thinking may not be enabled when tool_choice forces tool use.');
-    this.#checkMessages(body.messages, body.thinking?.type === 'enabled');
+    this.#checkMessages(body.messages, body.thinking?.type === 'enabled', beta('mid-conversation-tool-changes-2026-07-01'));
     const marks = JSON.stringify(body).match(/"cache_control":/g)?.length ?? 0;
     if (marks > 4) refuse(`A maximum of 4 blocks with cache_control may be provided. Found ${marks}.`);
   }
 
-  #checkMessages(messages, thinks) {
+  // `lateSystem`: messages of the role system are taken behind the first.
+  #checkMessages(messages, thinks, lateSystem) {
+    if (lateSystem) messages = messages.filter(({ role }, i) => i === 0 || role !== 'system');
     let open = new Set();
     const seen = new Set();
     // The server merges messages of the same role.
@@ -83,6 +89,8 @@ export class AnthropicSimulator extends Simulator {
       else merged.push({ role: message.role, blocks: [...blocks] });
     });
     if (merged[0].role !== 'user') refuse('messages: first message must use the "user" role');
+    // The running loop of calls and results is one turn of the assistant's, and it begins with its thinking.
+    const loop = merged.findLastIndex(({ role, blocks }) => role === 'user' && blocks.some((block) => block.type !== 'tool_result')) + 1;
     merged.forEach(({ role, blocks }, i) => {
       const at = `messages.${i}`;
       if (role === 'user') {
@@ -97,7 +105,7 @@ export class AnthropicSimulator extends Simulator {
         for (const block of blocks) delete block.paired;
       } else {
         const calls = blocks.filter((block) => block.type === 'tool_use');
-        if (thinks && calls.length > 0 && i === merged.length - 2 && !['thinking', 'redacted_thinking'].includes(blocks[0].type)) {
+        if (thinks && calls.length > 0 && i === loop && !['thinking', 'redacted_thinking'].includes(blocks[0].type)) {
           refuse(`${at}: Expected \`thinking\` or \`redacted_thinking\`, but found \`${blocks[0].type}\``);
         }
         open = new Set(calls.map((call) => call.id));
@@ -236,10 +244,10 @@ function checkSource(source, at) {
   return true;
 }
 
-function checkTool(tool) {
+function checkTool(tool, more) {
   fields(tool, 'tools', {
-    name: [(name) => /^[A-Za-z0-9_-]{1,128}$/.test(name), 'required'], description: isString, type: oneOf('custom'), strict: isBoolean,
-    input_schema: [isSchema, 'required'], ...cache,
+    name: [(name) => /^[A-Za-z0-9_-]{1,128}$/.test(name), 'required'], description: isString, type: oneOf('custom'), strict: isBoolean, eager_input_streaming: isBoolean,
+    input_schema: [isSchema, 'required'], ...cache, ...more,
   }, unknownField);
   return !tool.strict || isStrictSchema(tool.input_schema);
 }

@@ -19,26 +19,37 @@ const question = [{ role: 'user', content: 'Say hello.' }];
 export const bodies = {
   openai: (model, more = {}) => ({ model, messages: question, ...more }),
   anthropic: (model, more = {}) => ({ model, max_tokens: 64, messages: question, ...more }),
+  responses: (model, more = {}) => ({ model, input: question, ...more }),
+  gemini: (_, { stream, ...more } = {}) => ({ contents: [{ role: 'user', parts: [{ text: 'Say hello.' }] }], ...more }),
 };
-const paths = { openai: '/v1/chat/completions', anthropic: '/v1/messages' };
+const paths = {
+  openai: () => '/v1/chat/completions', anthropic: () => '/v1/messages', responses: () => '/v1/responses',
+  gemini: (model, stream) => `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
+};
 const heads = {
   openai: (key) => ({ authorization: `Bearer ${key}` }),
   anthropic: (key) => ({ 'x-api-key': key, 'anthropic-version': '2023-06-01' }),
+  responses: (key) => ({ authorization: `Bearer ${key}` }),
+  gemini: (key) => ({ 'x-goog-api-key': key }),
 };
+const partsText = (candidates) => (candidates?.[0]?.content?.parts ?? []).filter((part) => !part.thought).map((part) => part.text ?? '').join('');
 
 // The text in a stream's events so far.
 const streamText = {
   openai: (events) => events.map(({ data }) => data.choices?.[0]?.delta?.content ?? '').join(''),
   anthropic: (events) => events.map(({ data }) => (data.delta?.type === 'text_delta' ? data.delta.text : '')).join(''),
+  responses: (events) => events.map(({ event, data }) => (event === 'response.output_text.delta' ? data.delta : '')).join(''),
+  gemini: (events) => events.map(({ data }) => partsText(data.candidates)).join(''),
 };
 
-function textSoFar(dialect, text) {
+function textSoFar(dialect, raw) {
+  const text = dialect === 'gemini' ? raw.replaceAll('\r\n', '\n') : raw;
   const end = text.lastIndexOf('\n\n');
   return end < 0 ? '' : streamText[dialect](readEvents(text.slice(0, end + 2)));
 }
 
 export async function askRaw(dialect, gateway, model, { stream = false, key = 'none', onText, more = {}, headers = {} } = {}) {
-  const reply = await fetchRaw(gateway.url + paths[dialect], {
+  const reply = await fetchRaw(gateway.url + paths[dialect](model, stream), {
     headers: { ...heads[dialect](key), ...headers },
     body: bodies[dialect](model, { ...(stream && { stream: true }), ...more }),
     onText: stream && onText ? (text) => onText(textSoFar(dialect, text)) : undefined,
@@ -62,10 +73,13 @@ function readError(dialect, { json, headers, text }) {
 function checkError(dialect, value) {
   assert.equal(typeof value?.error?.message, 'string', `not an error of the ${dialect} dialect: ${JSON.stringify(value)}`);
   assert.ok(value.error.message.length > 0);
-  if (dialect === 'openai') {
-    assert.deepEqual(Object.keys(value.error).sort(), ['code', 'message', 'param', 'type']);
-  } else {
+  if (dialect === 'anthropic') {
     assert.equal(value.type, 'error');
+  } else if (dialect === 'gemini') {
+    assert.equal(typeof value.error.code, 'number');
+    return { type: value.error.status, code: value.error.code, message: value.error.message };
+  } else {
+    assert.deepEqual(Object.keys(value.error).sort(), ['code', 'message', 'param', 'type']);
   }
   const { type, code, message, param } = value.error;
   return { type, code, message, param };
@@ -82,17 +96,38 @@ const readWhole = {
     const text = (json?.content ?? []).map((block) => block.text ?? '').join('');
     return { text, ended: good ? 'complete' : 'cut', usage: json?.usage, json };
   },
+  responses: ({ json, ended }) => {
+    const good = ended && json?.object === 'response' && json.status === 'completed' && json.usage;
+    const text = (json?.output ?? []).flatMap((item) => item.content ?? []).map((part) => part.text ?? '').join('');
+    return { text, ended: good ? 'complete' : 'cut', usage: json?.usage, json };
+  },
+  gemini: ({ json, ended }) => {
+    const good = ended && json?.candidates?.[0]?.content?.role === 'model' && json.candidates[0].finishReason && json.usageMetadata;
+    return { text: partsText(json?.candidates), ended: good ? 'complete' : 'cut', usage: json?.usageMetadata, json };
+  },
+};
+const isError = {
+  openai: ({ data }) => data.error !== undefined, gemini: ({ data }) => data.error !== undefined,
+  anthropic: ({ event }) => event === 'error', responses: ({ event }) => event === 'error' || event === 'response.failed',
+};
+const isComplete = {
+  openai: isCompleteChat, anthropic: isCompleteMessage,
+  responses: (events) => events[0]?.event === 'response.created' && events.at(-1).event === 'response.completed' &&
+    events.every(({ event, data }, i) => event === data.type && data.sequence_number === i) && events.at(-1).data.response.usage,
+  gemini: (events) => events.every(({ event, data }) => event === undefined && data.candidates) && events.at(-1)?.data.candidates[0].finishReason &&
+    events.at(-1).data.usageMetadata && events[0].data.candidates[0].content.role === 'model',
 };
 
 function readStream(dialect, { text, ended }) {
-  const events = readEvents(text);
+  const events = readEvents(dialect === 'gemini' ? text.replaceAll('\r\n', '\n') : text);
   const outcome = { text: streamText[dialect](events), events, ended: 'cut' };
-  const broken = events.findIndex(({ event, data }) => (dialect === 'openai' ? data.error !== undefined : event === 'error'));
+  const broken = events.findIndex(isError[dialect]);
   if (broken >= 0) {
-    assert.equal(broken, events.length - 1, `the error is not the end: ${text}`);
+    // Responses say it twice: as an error, and as the response that failed.
+    assert.ok(events.slice(broken).every(isError[dialect]) && events.length - broken <= (dialect === 'responses' ? 2 : 1), `the error is not the end: ${text}`);
     return { ...outcome, ...checkError(dialect, events[broken].data), ended: 'error' };
   }
-  if (ended && (dialect === 'openai' ? isCompleteChat(events) : isCompleteMessage(events))) outcome.ended = 'complete';
+  if (ended && isComplete[dialect](events)) outcome.ended = 'complete';
   return outcome;
 }
 

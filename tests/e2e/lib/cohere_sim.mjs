@@ -105,10 +105,11 @@ export class CohereSimulator extends Simulator {
   frames(answer) {
     const event = (type, value) => `event: ${type}\ndata: ${JSON.stringify({ type, ...value })}\n\n`;
     const inMessage = (message) => ({ delta: { message } });
-    const content = [];
+    const content = [], open = [event('message-start', { id: 'cohere-e2e', ...inMessage({ role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] }) })];
     let index = 0;
     const block = (start, deltas) => {
-      content.push(event('content-start', { index, ...inMessage({ content: start }) }));
+      // The first block's start is no content yet.
+      (index === 0 ? open : content).push(event('content-start', { index, ...inMessage({ content: start }) }));
       for (const value of deltas) content.push(event('content-delta', { index, ...inMessage({ content: value }) }));
       content.push(event('content-end', { index }));
       index++;
@@ -123,7 +124,7 @@ export class CohereSimulator extends Simulator {
       content.push(event('tool-call-end', { index: i }));
     });
     return {
-      open: [event('message-start', { id: 'cohere-e2e', ...inMessage({ role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] }) })], content,
+      open, content,
       close: [event('message-end', { id: 'cohere-e2e', delta: { finish_reason: this.#finish(answer), usage: this.#usage(answer) } })],
     };
   }

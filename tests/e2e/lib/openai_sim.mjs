@@ -160,7 +160,7 @@ export class OpenAiSimulator extends Simulator {
     if (kind === 'responses') return wholeResponse(answer, body);
     if (kind === 'embeddings') return this.#embeddings(answer, body);
     const text = [answer.text ?? []].flat().join('');
-    const thinking = [answer.thinking ?? []].flat().map((block) => block.text).join('');
+    const thinking = this.compatible && [answer.thinking ?? []].flat().map((block) => block.text).join('');
     if (kind === 'completions') {
       return {
         id: 'cmpl-e2e', object: 'text_completion', created: 1700000000, model: body.model,
@@ -207,7 +207,7 @@ export class OpenAiSimulator extends Simulator {
     })}\n\n`;
     const delta = (value, finish = null) => chunk([{ index: 0, delta: value, logprobs: null, finish_reason: finish }]);
     const content = [];
-    for (const { text } of [answer.thinking ?? []].flat()) content.push(...halves(text).map((piece) => delta({ reasoning_content: piece })));
+    for (const { text } of this.compatible ? [answer.thinking ?? []].flat() : []) content.push(...halves(text).map((piece) => delta({ reasoning_content: piece })));
     for (const text of [answer.text ?? []].flat()) content.push(delta({ content: text }));
     const calls = answer.tools ?? [];
     calls.forEach((call, index) => content.push(delta({ tool_calls: [{ index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }] })));

@@ -19,7 +19,8 @@ async function begin(context, { content = false, framing = chunked, patience_ms 
     ? bytesOf([...context.frames.open, ...(content ? context.frames.content.slice(0, 2) : [])])
     : context.whole().slice(0, context.whole().length >> 1);
   await context.write(context.head({ ...goodType(context), ...framing }));
-  await context.write(framing === chunked ? chunk(part) : part);
+  // A chunk of nothing would end the body.
+  if (part.length > 0) await context.write(framing === chunked ? chunk(part) : part);
   // What comes next must not overtake it: a reset discards what the peer has not read yet.
   if (content && context.stream) await context.sim.seen(context.record.model, patience_ms);
 }

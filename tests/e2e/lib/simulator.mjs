@@ -50,8 +50,8 @@ export class Simulator {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  // What requests for `model` get, one after the other; the last behaviour stays. A behaviour is an answer, or
-  // { fault: NAME, ... } of provider_faults.mjs.
+  // What requests for `model` get, one after the other; the last behaviour stays. A behaviour is an answer,
+  // { fault: NAME, ... } of provider_faults.mjs, or a function of the request's record that gives one.
   script(model, ...behaviours) {
     this.#scripts.set(model, behaviours);
   }
@@ -116,7 +116,8 @@ export class Simulator {
       return;
     }
     const queue = this.#scripts.get(record.model);
-    const behaviour = (queue && (queue.length > 1 ? queue.shift() : queue[0])) ?? plain;
+    const next = (queue && (queue.length > 1 ? queue.shift() : queue[0])) ?? plain;
+    const behaviour = typeof next === 'function' ? next(record) : next;
     const answer = behaviour.fault ? { ...plain, ...behaviour.answer } : { ...plain, ...behaviour };
     try {
       if (behaviour.fault) await faults[behaviour.fault](this.#context(record, response, socket, answer, behaviour));

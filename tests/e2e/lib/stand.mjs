@@ -1,22 +1,25 @@
-// The stand of the SDK tests: a gateway with keys in front of an OpenAI, an Anthropic, an OpenAI-compatible simulator and
-// the bundled model. A name's beginning says where it goes: gpt-*, claude-*, rack-*; `local` is the bundled model.
+// The stand of the SDK tests: a gateway with keys in front of an OpenAI, an Anthropic, a Gemini, an OpenAI-compatible
+// simulator and the bundled model. A name's beginning says where it goes: gpt-*, claude-*, gemini-*, rack-*; `local` is the
+// bundled model.
 import assert from 'node:assert/strict';
 import { AnthropicSimulator } from './anthropic_sim.mjs';
 import { anthropic, anthropic0, openai } from './clients.mjs';
 import { Gateway } from './gateway.mjs';
+import { GeminiSimulator } from './gemini_sim.mjs';
 import { OpenAiSimulator } from './openai_sim.mjs';
 
 export const keys = {
   client: 'sk-client-7d0e3a', limited: 'sk-client-limited-91bb',
-  openai: 'sk-provider-openai-5c1f', anthropic: 'sk-ant-provider-e8a2', rack: 'rack-provider-44d9',
+  openai: 'sk-provider-openai-5c1f', anthropic: 'sk-ant-provider-e8a2', gemini: 'AIza-provider-77c0', rack: 'rack-provider-44d9',
 };
 
-export async function startStand({ models = {}, ...options } = {}) {
+export async function startStand({ models = {}, providers = {}, ...options } = {}) {
   const others = (own) => Object.entries(keys).filter(([name]) => name !== own).map(([, value]) => value);
   const sims = {
     openai: await new OpenAiSimulator({ key: keys.openai, forbidden: others('openai') }).start(),
     anthropic: await new AnthropicSimulator({ key: keys.anthropic, forbidden: others('anthropic') }).start(),
-    rack: await new OpenAiSimulator({ key: keys.rack, forbidden: others('rack'), compatible: true }).start(),
+    gemini: await new GeminiSimulator({ key: keys.gemini, forbidden: others('gemini') }).start(),
+    rack: await new OpenAiSimulator({ key: keys.rack, forbidden: others('rack'), compatible: true, base64: false }).start(),
   };
   const stop = async () => { await Promise.all(Object.values(sims).map((sim) => sim.stop())); };
   let gateway;
@@ -25,12 +28,15 @@ export async function startStand({ models = {}, ...options } = {}) {
       providers: {
         openai: { type: 'openai', api_key: keys.openai, base_url: sims.openai.baseUrl },
         anthropic: { type: 'anthropic', api_key: keys.anthropic, base_url: sims.anthropic.baseUrl },
+        gemini: { type: 'gemini', api_key: keys.gemini, base_url: sims.gemini.baseUrl },
         rack: { type: 'openai_compatible', api_key: keys.rack, base_url: sims.rack.baseUrl },
         here: { type: 'local', models: { mini: 'bundled' } },
+        ...providers,
       },
       models: {
         'gpt-*': { targets: [{ provider: 'openai' }] },
         'claude-*': { targets: [{ provider: 'anthropic' }] },
+        'gemini-*': { targets: [{ provider: 'gemini' }] },
         'rack-*': { targets: [{ provider: 'rack' }] },
         local: { targets: [{ provider: 'here', model: 'mini' }] },
         ...models,
@@ -74,7 +80,7 @@ export const kCalls = [
   { id: 'toolu_A1', name: 'get_weather', arguments: '{"city":"Zürich 🏔","days":[1,2,30],"deep":{"a":null,"b":[true,"\\"q\\""]}}' },
   { id: 'toolu_B2', name: 'get_time', arguments: '{"zone":"Europe/Zurich"}' },
 ];
-const kSchemas = {
+export const kSchemas = {
   get_weather: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'array', items: { type: 'integer' } } }, required: ['city'] },
   get_time: { type: 'object', properties: { zone: { type: 'string' } } },
 };
