@@ -21,6 +21,7 @@ constexpr SwitchQuirk kSwitches[] = {
     {"json_schema", &Quirks::json_schema, &TargetTraits::json_schema},
     {"developer_role", &Quirks::developer_role, &TargetTraits::developer_role},
     {"max_completion_tokens", &Quirks::max_completion_tokens, &TargetTraits::max_completion_tokens},
+    {"reasoning_history", &Quirks::reasoning_history, &TargetTraits::reasoning_history},
     {"stream_usage", &Quirks::stream_usage, &TargetTraits::stream_usage},
     {"parallel_tool_calls", &Quirks::parallel_tool_calls, &TargetTraits::parallel_tool_calls},
     {"short_tool_ids", &Quirks::short_tool_ids, &TargetTraits::short_tool_ids},

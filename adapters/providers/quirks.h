@@ -15,7 +15,7 @@ namespace switchyard {
 struct Quirks {
   std::optional<bool> tools, images, documents, audio, image_urls, sampling_parameters, extended_sampling,
       reasoning, can_stop_reasoning, prefill, json_object, json_schema, developer_role, max_completion_tokens,
-      stream_usage, parallel_tool_calls, short_tool_ids;
+      stream_usage, parallel_tool_calls, reasoning_history, short_tool_ids;
   std::optional<TargetTraits::ReasoningControl> reasoning_control;
   std::optional<std::string> seed_field;
   std::optional<std::int64_t> default_max_tokens;
