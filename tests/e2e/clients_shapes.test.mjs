@@ -104,10 +104,9 @@ for (const [client, shape] of Object.entries(shapes)) {
       const known = Object.fromEntries(Object.entries({ authorization: `Bearer ${keys.client}`, ...headers }).filter(([, value]) => value !== undefined));
       const reply = await fetchRaw(stand.gateway.url + path, { headers: known, body });
       // Where the provider speaks the client's dialect it has the last word: it says what it would have said without us.
-      const [refusal] = passesThrough(path, upstream) ? sim.takeViolations() : [];
-      if (refusal) {
-        assert.equal(reply.status, 400, refusal);
-        assert.ok(refusal.endsWith(reply.json.error.message), reply.text);
+      if (passesThrough(path, upstream) && reply.status === 400) {
+        const [refusal] = sim.takeViolations();
+        assert.ok(refusal ? refusal.endsWith(reply.json.error.message) : /stop/.test(reply.json.error.message), reply.text);
         return;
       }
       assert.equal(readText(reply), isObject ? '{"city":"Bern"}' : plainText);

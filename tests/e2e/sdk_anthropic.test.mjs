@@ -201,6 +201,15 @@ test('anthropic SDK 0.x, openai: sampling parameters, cache marks and metadata a
   assert.ok(!JSON.stringify(lastBody(stand.sims.openai, model)).includes('cache_control'));
 });
 
+test('anthropic SDK 1.x: tokens are counted, by the provider where it can', async () => {
+  const messages = [user('How many tokens are in this sentence, more or less?')];
+  for (const [model, exact] of [['claude-sonnet-4-5-count', 1234], ['gemini-2.5-flash-count', 1234], ['gpt-4o-count'], ['rack-count'], ['local']]) {
+    for (const sim of [stand.sims.anthropic, stand.sims.gemini]) sim.script(model, { usage: { ...kUsage, input: 1234 } });
+    const { input_tokens: count } = await clients['1.x'].messages.countTokens({ model, messages, system: 'Be brief.', ...(model !== 'local' && { tools: anthropicTools }) });
+    assert.ok(exact ? count === exact : count > 10 && count < 400, `${model}: ${count}`);
+  }
+});
+
 test('anthropic SDK 1.x, anthropic: betas and cache marks pass through', async () => {
   const model = 'claude-sonnet-5-beta';
   const messages = [user([{ type: 'text', text: 'Hi', cache_control: { type: 'ephemeral', ttl: '1h' } }])];
