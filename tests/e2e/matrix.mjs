@@ -245,14 +245,13 @@ export function markdown(outcomes) {
     if (!cell.impossible && !cell.note) return cell.passed ? '✓' : '✗';
     const why = cell.impossible ?? cell.note;
     if (!notes.includes(why)) notes.push(why);
-    return `${cell.impossible ? '–' : cell.passed ? '✓' : '✗'} ${notes.indexOf(why) + 1})`;
+    return `${cell.impossible ? '-' : cell.passed ? '✓' : '✗'} (${notes.indexOf(why) + 1})`;
   };
   const rows = Object.keys(clientTypes).flatMap((client) => Object.keys(providers).map((provider) => {
     const found = names.map((feature) => outcomes.find((cell) => cell.client === client && cell.provider === provider && cell.feature === feature));
     return `| ${clientNames[client]} | ${providers[provider].name} | ${found.map(mark).join(' | ')} |`;
   }));
-  return [`| client | provider | ${names.join(' | ')} |`, `|---|---|${names.map(() => ':-:').join('|')}|`, ...rows, '',
-    ...notes.map((why, i) => `${i + 1}) ${why}  `), ''].join('\n');
+  return [`| client | provider | ${names.join(' | ')} |`, `|---|---|${names.map(() => ':-:').join('|')}|`, ...rows, '', ...notes.map((why, i) => `${i + 1}. ${why}`), ''].join('\n');
 }
 
 export async function runAll(stand, list = cells, width = 8) {

@@ -1,6 +1,7 @@
 // Every client dialect through every kind of provider with the real SDKs, and conversations that change the provider on
-// their way. What the cells do is in matrix.mjs.
+// their way. What the cells do is in matrix.mjs; docs/matrix.md shows what came out (UPDATE_DOCS=1 writes it anew).
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test as nodeTest } from 'node:test';
 import { clientTypes } from './lib/matrix_clients.mjs';
 import { cells, markdown, roundTrip, runCell, startMatrix } from './matrix.mjs';
@@ -9,10 +10,7 @@ import { group, slow } from './lib/util.mjs';
 let stand;
 const outcomes = [];
 before(async () => { stand = await startMatrix(); });
-after(async () => {
-  if (outcomes.length > 0) console.log(markdown(outcomes));
-  await stand?.stop();
-});
+after(() => stand?.stop());
 
 const options = { timeout: 30_000 * slow };
 
@@ -39,6 +37,16 @@ group('a conversation goes from A to B and back', 8, () => {
       }
     }
   }
+});
+
+nodeTest('docs/matrix.md shows what came out', async () => {
+  const page = new URL('../../docs/matrix.md', import.meta.url);
+  const shown = await readFile(page, 'utf8');
+  const table = markdown(outcomes);
+  const [head] = shown.split('\n| client |');
+  const made = `${head}\n${table}`;
+  if (process.env.UPDATE_DOCS) await writeFile(page, made);
+  else assert.equal(shown, made, 'docs/matrix.md is of another day');
 });
 
 nodeTest('nothing of what providers refuse was sent', () => {
