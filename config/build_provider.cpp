@@ -193,6 +193,9 @@ class ProviderBuilder {
                      [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       if (!is_header_name(name)) {
         problems_.add(field.place, "a header field's name is 1 to 64 letters, digits and dashes");
+      } else if (std::any_of(provider_.headers.begin(), provider_.headers.end(),
+                             [&](const auto& other) { return other.first == name; })) {
+        problems_.add(field.place, "the header field " + name + " is given twice");
       } else if (is_reserved_header(name)) {
         problems_.add(field.place, "the header field " + name + " is the gateway's own");
       } else if (field.value->kind == Node::Kind::scalar && !field.value->broken) {

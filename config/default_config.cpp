@@ -64,9 +64,12 @@ class Entry {
     root_.fields.push_back({std::string(name), {}, &node});
   }
 
-  // An address without a path, with that of the type's.
+  // An address; without a path it gets that of the type's.
   std::string with_path(std::string origin) const {
     while (origin.ends_with('/')) origin.pop_back();
+    const auto own_scheme = origin.find("://");
+    if (own_scheme != std::string::npos && origin.find('/', own_scheme + 3) != std::string::npos)
+      return origin;
     const auto scheme = type_.base_url.find("://");
     const auto path = scheme == std::string::npos ? scheme : type_.base_url.find('/', scheme + 3);
     return path == std::string::npos ? origin : origin + type_.base_url.substr(path);

@@ -167,6 +167,8 @@ TEST(ProviderTypes, EveryProblemAtItsPlace) {
         "2:88: a header field's value is 1 to 1024 visible characters and blanks"}},
       {"type: openai, api_key: k, base_url: \"https://{zone}.example\"",
        {"2:55: `base_url` may hold {region}, {resource}, {project} and {location} only"}},
+      {"type: openai, api_key: k, headers: { X-A: \"1\", x-a: \"2\" }",
+       {"2:66: the header field x-a is given twice"}},
       {"type: gemeni, api_key: k", {"2:25: unknown provider type \"gemeni\"; did you mean \"gemini\"?"}},
   };
 

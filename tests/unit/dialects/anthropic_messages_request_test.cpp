@@ -109,7 +109,7 @@ TEST(AnthropicWriteRequest, Reasoning) {
        R"({"type":"enabled","budget_tokens":1024})", "null", 9000, "the least"},
       {R"("reasoning_effort":"low","max_tokens":10000)", kOlder, R"({"type":"enabled","budget_tokens":2000})",
        "null", 10000, "a fifth"},
-      {R"("reasoning_effort":"medium")", kOlder, R"({"type":"enabled","budget_tokens":2048})", "null", 4096,
+      {R"("reasoning_effort":"medium")", kOlder, R"({"type":"enabled","budget_tokens":16000})", "null", 32000,
        "half of the default"},
       {R"("reasoning_effort":"high","max_tokens":10000)", kOlder,
        R"({"type":"enabled","budget_tokens":8000})", "null", 10000, "four fifths"},
@@ -117,9 +117,9 @@ TEST(AnthropicWriteRequest, Reasoning) {
        R"({"type":"enabled","budget_tokens":9500})", "null", 10000, "nearly all"},
       {R"("reasoning_effort":"high","max_tokens":50)", kOlder, R"({"type":"enabled","budget_tokens":1024})",
        "null", 1074, "never under 1024: the limit is raised"},
-      {R"("reasoning_effort":"minimal")", kNewer, R"({"type":"adaptive"})", R"("low")", 4096,
+      {R"("reasoning_effort":"minimal")", kNewer, R"({"type":"adaptive"})", R"("low")", 32000,
        "no such word there"},
-      {R"("reasoning_effort":"max")", kNewer, R"({"type":"adaptive"})", R"("max")", 4096, "the same word"},
+      {R"("reasoning_effort":"max")", kNewer, R"({"type":"adaptive"})", R"("max")", 32000, "the same word"},
   };
 
   for (const auto& row : rows) {
@@ -130,9 +130,9 @@ TEST(AnthropicWriteRequest, Reasoning) {
     EXPECT_EQ(body["max_tokens"], row.max_tokens);
   }
   ChatRequest budget = openai("");
-  budget.reasoning = Reasoning{.effort = {}, .budget_tokens = 5000};
-  EXPECT_EQ(written(budget).body["max_tokens"], 4096 + 5000) << "a budget over the limit raises it";
-  EXPECT_EQ(written(budget, kNewer).body["output_config"]["effort"], "medium") << "a word for a budget";
+  budget.reasoning = Reasoning{.effort = {}, .budget_tokens = 40000};
+  EXPECT_EQ(written(budget).body["max_tokens"], 32000 + 40000) << "a budget over the limit raises it";
+  EXPECT_EQ(written(budget, kNewer).body["output_config"]["effort"], "high") << "a word for a budget";
   TargetTraits plain = target(kOlder);
   plain.reasoning = false;
   const auto result = dialect().write_request(budget, plain);
