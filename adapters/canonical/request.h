@@ -121,6 +121,7 @@ struct ChatRequest {
   std::vector<std::string> stop;
   std::string user, service_tier;
   std::vector<std::pair<std::string, std::string>> metadata;
+  bool hide_thoughts = false;  // Thinking is not to be shown (Gemini without includeThoughts).
   bool stream = false;
   bool include_usage = false;         // The caller asked for usage in the stream (OpenAI's stream_options).
   std::vector<std::string> unmapped;  // Fields of the caller that this model cannot hold, by their JSON name.

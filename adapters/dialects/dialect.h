@@ -50,6 +50,7 @@ struct TargetTraits {
   bool max_completion_tokens = false;  // OpenAI's newer name for the limit.
   bool stream_usage = true;            // Takes stream_options.include_usage.
   bool parallel_tool_calls = true;     // OpenAI dialect: takes parallel_tool_calls.
+  bool reasoning_history = true;       // OpenAI dialect: takes reasoning_content and the like in messages.
   bool short_tool_ids = false;         // Tool call ids are exactly nine letters and digits (Mistral).
   std::string seed_field = "seed";     // "random_seed" at Mistral; empty: not taken.
   // Other parameters that are refused, by their name in OpenAI's chat dialect ("user", "logit_bias", "n",
@@ -113,6 +114,10 @@ struct ReplyContext {
   bool include_usage = false;                  // OpenAI: send the usage chunk.
   bool json_array = false;                     // Gemini: the stream is a JSON array, not server-sent events.
   std::vector<std::string> custom_tools = {};  // Names of the caller's custom tools (Tool::custom).
+  bool hide_thoughts = false;                  // As ChatRequest::hide_thoughts.
+  // OpenAI's responses: the reply is kept, and which one it continues.
+  bool store = false;
+  std::string previous_response_id = {};
 };
 
 // How the body of a streamed reply is cut into events.
@@ -162,6 +167,13 @@ class Dialect {
   virtual std::string write_model(const std::string& name, std::int64_t created_s) const = 0;
   // The error as a frame inside a stream that has begun; the stream ends after it, without a terminator.
   virtual std::string write_error_frame(const Error& error, std::string_view request_id) const = 0;
+
+  // The same for a stream that is a JSON array (ReplyContext::json_array), with the array's end.
+  // `has_elements`: some went before it.
+  virtual std::string write_error_element(const Error& error, std::string_view request_id,
+                                          bool has_elements) const {
+    return (has_elements ? std::string() : "[") + write_error_frame(error, request_id) + "]";
+  }
 
   // Same dialect on both sides. Null where no client speaks the dialect.
   virtual std::unique_ptr<StreamScanner> make_scanner(ScanOptions options) const = 0;

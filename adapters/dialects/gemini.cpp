@@ -126,6 +126,11 @@ class Gemini final : public Dialect {
     return google::write_error(error, request_id);
   }
 
+  std::string write_error_element(const Error& error, std::string_view request_id,
+                                  bool has_elements) const override {
+    return google::write_error_element(error, request_id, has_elements);
+  }
+
   std::string write_error_frame(const Error& error, std::string_view request_id) const override {
     return "data: " + google::write_error(error, request_id).body + "\r\n\r\n";
   }

@@ -196,6 +196,7 @@ class Writer final : public EventWriter {
   }
 
   void on(const ThinkingDelta& delta, std::string& out) {
+    if (context_.hide_thoughts) return;
     if (!delta.text.empty()) put(Part::Kind::thought, delta.text, {}, out);
     in_thought_ |= !delta.text.empty();
   }
@@ -372,7 +373,10 @@ std::unique_ptr<EventWriter> make_event_writer(ReplyContext context) {
 
 std::string write_reply(const std::vector<Event>& events, const ReplyContext& context) {
   Folder folder;
-  for (const Event& event : events) std::visit([&](const auto& one) { folder.on(one); }, event);
+  for (const Event& event : events) {
+    if (context.hide_thoughts && std::holds_alternative<ThinkingDelta>(event)) continue;
+    std::visit([&](const auto& one) { folder.on(one); }, event);
+  }
   return folder.write(context);
 }
 

@@ -187,6 +187,7 @@ class RequestReader {
   Result<> read_thinking() {
     const Json* config = find_member(body_, "generationConfig");
     const Json* json = config ? find_member(*config, "thinkingConfig") : nullptr;
+    request_.hide_thoughts = true;
     if (!json) return {};
     const std::string path = member(path_, "generationConfig.thinkingConfig");
     std::optional<bool> include;
@@ -195,6 +196,7 @@ class RequestReader {
     if (const auto done = read_bool(*json, "includeThoughts", include, path); !done) return done;
     if (const auto done = read_int(*json, "thinkingBudget", budget, path); !done) return done;
     if (const auto done = read_string(*json, "thinkingLevel", level, path); !done) return done;
+    request_.hide_thoughts = !include.value_or(false);
     if (budget && !level.empty())
       return wrong(member(path, "thinkingLevel"), "and thinkingBudget are both given");
     if (budget && *budget < -1) return wrong(member(path, "thinkingBudget"), "must be -1, 0 or more");

@@ -94,6 +94,13 @@ Result<Json> parse_object(std::string_view body) {
   return json;
 }
 
+Result<Json> parse_list(std::string_view text, const std::string& what) {
+  if (const char* excess = excess_of(text)) return fail(ErrorKind::invalid_request, what + " " + excess);
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_array()) return fail(ErrorKind::invalid_request, what + " is no list");
+  return json;
+}
+
 Result<Json> parse_arguments(std::string_view text, const std::string& param) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
   if (!excess_of(text)) {

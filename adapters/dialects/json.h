@@ -26,6 +26,9 @@ inline constexpr int kJsonDepthMax = 256;
 inline constexpr int kJsonMembersMax = 512;     // Of one object.
 inline constexpr int kJsonValuesMax = 200'000;  // In all.
 
+// The same for a list that is no body of its own; `what` names it in the message.
+Result<Json> parse_list(std::string_view text, const std::string& what);
+
 // The JSON text of an argument object: `text` itself when it is one, "{}" when it is blank. Fails with
 // invalid_request naming `param`.
 Result<Json> parse_arguments(std::string_view text, const std::string& param);

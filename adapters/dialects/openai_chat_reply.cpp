@@ -29,13 +29,21 @@ std::optional<Error> failure_of(std::string_view finish_reason) {
   return std::nullopt;
 }
 
+// As TextDelta has them; empty for none.
+std::string logprobs_of(const dom::element& choice) {
+  dom::array content;
+  if (choice["logprobs"]["content"].get_array().get(content) || content.size() == 0) return {};
+  return simdjson::minify(content);
+}
+
 // Turns the deltas of one choice (or its whole message, which is one large delta) into events. Liberal, since
 // a dozen servers speak this dialect: ids, indices and roles may be missing, arguments may be an object.
 class DeltaReader {
  public:
-  void read(const dom::element& delta, std::vector<Event>& out) {
+  // `logprobs`: as TextDelta has them, of this delta's text.
+  void read(const dom::element& delta, std::string logprobs, std::vector<Event>& out) {
     read_reasoning(delta, out);
-    read_content(delta, out);
+    read_content(delta, std::move(logprobs), out);
     if (const auto refusal = string_at(delta, "refusal"); !refusal.empty())
       out.emplace_back(RefusalDelta{std::string(refusal)});
     dom::array calls;
@@ -60,12 +68,12 @@ class DeltaReader {
     bool has_arguments = false;
   };
 
-  static void read_content(const dom::element& delta, std::vector<Event>& out) {
+  static void read_content(const dom::element& delta, std::string logprobs, std::vector<Event>& out) {
     dom::element content;
     if (delta["content"].get(content)) return;
     std::string_view text;
     if (!content.get_string().get(text)) {
-      if (!text.empty()) out.emplace_back(TextDelta{std::string(text)});
+      if (!text.empty()) out.emplace_back(TextDelta{std::string(text), std::move(logprobs), {}});
       return;
     }
     dom::array parts;  // Mistral's form of an answer with thinking.
@@ -225,7 +233,7 @@ class OpenAiEventParser final : public EventParser {
     for (const dom::element choice : choices) {
       if (integer_at(choice, "index") != 0) continue;
       dom::element delta;
-      if (!choice["delta"].get(delta)) reader_.read(delta, out);
+      if (!choice["delta"].get(delta)) reader_.read(delta, logprobs_of(choice), out);
       const auto word = string_at(choice, "finish_reason");
       if (word.empty()) continue;
       if (const auto failure = failure_of(word)) return failed(*failure, out);
@@ -276,7 +284,7 @@ Result<> parse_reply(std::string_view body, std::vector<Event>& out) {
   }
   out.emplace_back(ReplyStart{std::string(string_at(*reply, "id")), std::string(string_at(*reply, "model"))});
   DeltaReader reader;
-  reader.read(message, out);
+  reader.read(message, logprobs_of(choices.at(0).value_unsafe()), out);
   reader.end(out);
   dom::element usage;
   if (!(*reply)["usage"].get(usage) && usage.is_object()) out.emplace_back(read_usage(usage));

@@ -93,7 +93,14 @@ class OpenAiEventWriter final : public EventWriter {
  private:
   void on(const ReplyStart& event, std::string& out) { start(event.id, out); }
 
-  void on(const TextDelta& event, std::string& out) { string_delta(R"({"content":)", event.text, out); }
+  void on(const TextDelta& event, std::string& out) {
+    if (event.logprobs.empty()) return string_delta(R"({"content":)", event.text, out);
+    open(out);
+    out += R"({"content":)";
+    append_json_string(event.text, out);
+    out += R"(},"logprobs":{"content":)" + event.logprobs + R"(,"refusal":null},"finish_reason":null}])";
+    close(out);
+  }
 
   void on(const RefusalDelta& event, std::string& out) { string_delta(R"({"refusal":)", event.text, out); }
 
@@ -198,6 +205,7 @@ class OpenAiEventWriter final : public EventWriter {
 // A whole reply, folded from its events.
 struct Folded {
   std::string id, text, refusal, reasoning, block, details;
+  std::string logprobs;  // Elements of logprobs.content.
   std::vector<std::pair<ToolCallStart, std::string>> calls;
   Usage usage;
   FinishReason reason = FinishReason::stop;
@@ -205,7 +213,12 @@ struct Folded {
 
   void on(const ReplyStart& event) { id = event.id; }
 
-  void on(const TextDelta& event) { text += event.text; }
+  void on(const TextDelta& event) {
+    text += event.text;
+    if (event.logprobs.size() <= 2) return;  // "[]"
+    if (!logprobs.empty()) logprobs += ',';
+    logprobs.append(event.logprobs, 1, event.logprobs.size() - 2);
+  }
 
   void on(const RefusalDelta& event) { refusal += event.text; }
 
@@ -293,7 +306,9 @@ std::string write_reply(const std::vector<Event>& events, const ReplyContext& co
   if (!reply.reasoning.empty()) append_member(R"(,"reasoning_content":)", reply.reasoning, out);
   if (!reply.details.empty()) out += R"(,"reasoning_details":[)" + reply.details + "]";
   append_calls(reply, out);
-  out += R"(},"logprobs":null,"finish_reason":)";
+  out += R"(},"logprobs":)";
+  out += reply.logprobs.empty() ? "null" : R"({"content":[)" + reply.logprobs + R"(],"refusal":null})";
+  out += R"(,"finish_reason":)";
   append_json_string(word_of(reply.reason), out);
   out += R"(}],"usage":)";
   append_usage(reply.usage, out);

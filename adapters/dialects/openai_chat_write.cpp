@@ -48,6 +48,7 @@ class RequestWriter {
     reasoning();
     if (!request_.user.empty()) put("user", request_.user);
     if (!request_.service_tier.empty()) drop("service_tier");
+    if (!request_.metadata.empty()) drop("metadata");  // OpenAI takes it for stored completions only.
     if (request_.stream) {
       out_["stream"] = true;
       if (target_.stream_usage) out_["stream_options"] = {{"include_usage", true}};
@@ -94,11 +95,9 @@ class RequestWriter {
 
   // What an answer is wrong without.
   Result<> choices() {
-    if (request_.choices && !refuses(target_, "n")) {
-      out_["n"] = *request_.choices;
-    } else if (request_.choices.value_or(1) > 1) {
-      return cannot("n", "n: it gives one choice only");
-    }
+    // A translated reply carries one.
+    if (request_.choices.value_or(1) > 1) return cannot("n", "n: it gives one choice only");
+    if (request_.choices && !refuses(target_, "n")) out_["n"] = *request_.choices;
     const bool wanted = request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0;
     if (wanted && (refuses(target_, "logprobs") || refuses(target_, "top_logprobs"))) {
       return cannot("logprobs", "logprobs");

@@ -312,10 +312,16 @@ void append_response(const ReplyContext& context, const ResponseState& state, st
   append_member(R"(,"model":)", context.model, out);
   out += R"(,"output":)";
   out += output;
-  out +=
-      R"(,"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{"effort":null,"summary":null},)"
-      R"("store":false,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],)"
-      R"("top_p":null,"truncation":"disabled","usage":)";
+  out += R"(,"parallel_tool_calls":true,"previous_response_id":)";
+  if (context.previous_response_id.empty()) {
+    out += "null";
+  } else {
+    append_json_string(context.previous_response_id, out);
+  }
+  out += R"(,"reasoning":{"effort":null,"summary":null},"store":)";
+  out += context.store ? "true," : "false,";
+  out += R"("temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],)"
+         R"("top_p":null,"truncation":"disabled","usage":)";
   if (!state.usage) {
     out += "null,\"user\":null}";
     return;

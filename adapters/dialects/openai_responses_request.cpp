@@ -312,9 +312,11 @@ Result<ChatRequest> parse_request(std::string_view body, std::string_view earlie
   if (!json) return json.error();
   const bool has_earlier = !earlier_items.empty();
   Json earlier;
-  if (has_earlier) earlier = Json::parse(earlier_items, nullptr, false);
-  if (has_earlier && !earlier.is_array())
-    return fail(ErrorKind::internal, "the items of the earlier response are no list");
+  if (has_earlier) {
+    auto items = parse_list(earlier_items, "the conversation of previous_response_id");
+    if (!items) return items.error();
+    earlier = std::move(*items);
+  }
   if (const auto checked = refuse_state(*json, has_earlier); !checked) return checked.error();
   ChatRequest request;
   if (const auto read = read_string(*json, "model", request.model); !read) return read.error();

@@ -44,7 +44,7 @@ class HttpReply : public Reply {
     if (!body && body.error().kind != ErrorKind::bad_reply) co_return body.error();
     Error error = dialect_.parse_error(head.status, body ? body->view() : std::string_view());
     error.upstream_status = head.status;
-    error.retry_after = head.retry_after;
+    if (head.retry_after) error.retry_after = head.retry_after;  // Some say it in the body.
     hide(token, error);
     if (tokens && head.status == 401) tokens->reject(token);
     co_return error;
