@@ -66,7 +66,7 @@ const cases = {
     error: { type: 'error', error: { type: 'invalid_request_error', message: 'the field is wrong' } } },
   azure_anthropic: { base: '/anthropic', path: '/anthropic/v1/messages', headers: { 'api-key': kKey, 'anthropic-version': '2023-06-01' }, dialect: 'anthropic_messages',
     error: { type: 'error', error: { type: 'invalid_request_error', message: 'the field is wrong' } } },
-  gemini: { base: '/v1beta', path: '/v1beta/models/the%2Fmodel:generateContent', headers: { 'x-goog-api-key': kKey }, dialect: 'gemini', error: googleError },
+  gemini: { base: '', path: '/v1beta/models/the%2Fmodel:generateContent', headers: { 'x-goog-api-key': kKey }, dialect: 'gemini', error: googleError },
   vertex: { base: '/v1/projects/{project}/locations/{location}', model: 'gemini-2.5-pro', dialect: 'gemini', error: googleError, key: false,
     path: '/v1/projects/the-project/locations/here/publishers/google/models/gemini-2.5-pro:generateContent', headers: bearer('google-token'),
     fields: { location: 'here', service_account: 'account.json' } },
