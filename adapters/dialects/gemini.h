@@ -61,6 +61,9 @@ struct TokenCounts {
 // A foreign one is therefore wrapped in base64 of its own, tag and all.
 std::string to_wire_signature(std::string_view value, std::string_view origin);
 
+// What Google documents for a call that another model made: Gemini 3 refuses one without a signature.
+inline constexpr std::string_view kNoSignature = "skip_thought_signature_validator";
+
 struct WireSignature {
   std::string value, origin;
   bool redacted = false;  // It is the data of a redacted block.

@@ -33,6 +33,8 @@ Part call_of(const ToolCallStart& start) {
   part.id = start.id;
   part.name = start.name;
   part.signature = to_wire_signature(start.signature, start.origin);
+  // The client may go on with Gemini itself, which wants the first call of a turn signed.
+  if (part.signature.empty() && start.index == 0) part.signature = kNoSignature;
   return part;
 }
 

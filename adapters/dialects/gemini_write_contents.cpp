@@ -9,8 +9,6 @@ namespace switchyard::google {
 namespace {
 
 constexpr std::string_view kFirstUserTurn = "Continue.";
-// What Google documents for calls that were not made by its models, and whose signature was lost.
-constexpr std::string_view kNoSignature = "skip_thought_signature_validator";
 
 std::string item(const std::string& path, std::size_t index) {
   return path + "[" + std::to_string(index) + "]";

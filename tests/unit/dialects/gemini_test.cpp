@@ -276,6 +276,7 @@ TEST(GeminiSignatures, OfOthersComeBackWhole) {
         for (Json& part : content["parts"]) {
           if (!part.contains("thoughtSignature")) continue;
           auto signature = part["thoughtSignature"].get<std::string>();
+          if (signature == "skip_thought_signature_validator") continue;  // The call, which nobody signed.
           ASSERT_EQ(signature.size() % 4, 0u);
           ASSERT_EQ(encode_base64(decode_base64(signature).value_or("")), signature);
           if (is_python) std::ranges::replace(signature, '/', '_');
