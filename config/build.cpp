@@ -3,6 +3,7 @@
 #include "adapters/crypto/sha256.h"
 #include "config/build_context.h"
 #include "config/build_provider.h"
+#include "config/expand.h"
 #include "config/lookup.h"
 #include "config/pattern.h"
 #include "config/provider_types.h"
@@ -32,6 +33,7 @@ class Builder {
     not_empty(root, "models");
     check_patterns(section(root, "models"));
     for (const Node* item : section(root, "keys").items) key(*item);
+    store(root);
     telemetry(section(root, "telemetry"));
     sort_models(config_);
     return std::move(config_);
@@ -218,6 +220,18 @@ class Builder {
     std::vector<std::string_view> names;
     for (const Model& model : config_.models) names.push_back(model.name);
     problems_.add(node.place, "no model is called " + shown(node) + context_.suggestion(node, names));
+  }
+
+  void store(const Node& root) {
+    const Node& node = section(root, "store");
+    const Node* ledger = usable(node, "ledger");
+    if (!ledger || ledger->text.empty()) return;
+    Store& store = config_.store.emplace();
+    store.ledger = resolve_path(context_.config_path, ledger->text);
+    const Node& responses = section(node, "responses");
+    read(responses, "keep", store.responses.keep);
+    read(responses, "max", store.responses.entries_max);
+    read(responses, "bytes", store.responses.bytes_max);
   }
 
   void telemetry(const Node& node) {

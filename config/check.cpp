@@ -148,9 +148,11 @@ class Checker {
                       "a number " + range_text(field));
       }
       case Kind::duration: {
-        const auto duration = parse_duration(text);
-        return expect(duration && duration->count() > 0, node, field,
-                      "a duration such as 250ms, 2s, 10m or 1h, up to 24h");
+        const std::chrono::hours longest(field.max > 0 ? static_cast<int>(field.max) : 24);
+        const auto duration = parse_duration(text, longest);
+        return expect(
+            duration && duration->count() > 0, node, field,
+            "a duration such as 250ms, 2s, 10m or 1h, up to " + std::to_string(longest.count()) + "h");
       }
       case Kind::size: {
         const auto size = parse_size(text);

@@ -137,6 +137,18 @@ struct Key {
   std::vector<std::string> models;         // Names or patterns; empty: all.
 };
 
+// How much is kept of responses for GET /v1/responses/{id} and previous_response_id.
+struct ResponseStore {
+  milliseconds keep{std::chrono::hours(720)};
+  int entries_max = 100'000;
+  std::size_t bytes_max = std::size_t{1} << 30;
+};
+
+struct Store {
+  std::string ledger;  // The database's path, absolute.
+  ResponseStore responses;
+};
+
 enum class LogLevel { trace, debug, info, warning, error };
 
 // The whole configuration, checked: every name resolves, every value is in range.
@@ -146,6 +158,7 @@ struct Config {
   std::vector<Provider> providers;
   std::vector<Model> models;
   std::vector<Key> keys;
+  std::optional<Store> store;
   LogLevel log_level = LogLevel::info;
   std::string version;  // The first 12 hex digits of the SHA-256 of the text it was read from, expanded.
 };

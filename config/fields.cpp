@@ -148,6 +148,32 @@ constexpr Field kKeyFields[] = {
 };
 constexpr Record kKey{"key", kKeyFields};
 
+constexpr Field kResponsesFields[] = {
+    {.name = "keep",
+     .kind = Kind::duration,
+     .description = "How long a response is kept, up to 8760h.",
+     .max = 8760},
+    {.name = "max",
+     .kind = Kind::integer,
+     .description = "The most responses; the oldest go first.",
+     .min = 1,
+     .max = 10'000'000},
+    {.name = "bytes", .kind = Kind::size, .description = "The most that they may take; the oldest go first."},
+};
+constexpr Record kResponses{"responses", kResponsesFields};
+
+constexpr Field kStoreFields[] = {
+    {.name = "ledger",
+     .kind = Kind::text,
+     .description = "The database file; it is made when it is not there.",
+     .required = true},
+    {.name = "responses",
+     .kind = Kind::record,
+     .description = "How much is kept of responses of OpenAI's Responses API.",
+     .record = &kResponses},
+};
+constexpr Record kStore{"store", kStoreFields};
+
 constexpr Field kTelemetryFields[] = {
     {.name = "logs",
      .kind = Kind::choice,
@@ -193,8 +219,9 @@ constexpr Field kRootFields[] = {
      .record = &kKey},
     {.name = "quality", .kind = Kind::unsupported, .description = "Probes, baselines, thresholds."},
     {.name = "store",
-     .kind = Kind::unsupported,
-     .description = "The usage ledger, and limits between replicas."},
+     .kind = Kind::record,
+     .description = "Where responses are kept; without it none is.",
+     .record = &kStore},
     {.name = "telemetry", .kind = Kind::record, .description = "Logs.", .record = &kTelemetry},
 };
 constexpr Record kRoot{"configuration", kRootFields};

@@ -35,7 +35,8 @@ struct Field {
   Kind kind;
   std::string_view description;  // One sentence: the schema shows it in editors.
   bool required = false;
-  double min = 0, max = 0;  // For integer, number and auto_or_count; both included.
+  // For integer, number and auto_or_count; both included. For a duration the most hours; 0 is 24.
+  double min = 0, max = 0;
   std::span<const std::string_view> choices = {};
   std::span<const std::string_view> unsupported_choices = {};
   const Record* record = nullptr;

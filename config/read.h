@@ -38,7 +38,8 @@ inline void read(const Node& record, std::string_view name, bool& value) {
 
 inline void read(const Node& record, std::string_view name, milliseconds& value) {
   const Node* node = usable(record, name);
-  if (const auto duration = node ? parse_duration(node->text) : std::nullopt) value = *duration;
+  if (const auto duration = node ? parse_duration(node->text, kLongestDuration) : std::nullopt)
+    value = *duration;
 }
 
 inline void read(const Node& record, std::string_view name, std::size_t& value) {

@@ -133,9 +133,9 @@ std::optional<double> parse_number(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
-std::optional<milliseconds> parse_duration(std::string_view text) {
+std::optional<milliseconds> parse_duration(std::string_view text, milliseconds max) {
   const auto ms =
-      parse_with_unit(text, {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}, 86'400'000);
+      parse_with_unit(text, {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}, max.count());
   return ms ? std::optional<milliseconds>(*ms) : std::nullopt;
 }
 

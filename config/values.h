@@ -14,8 +14,9 @@ namespace switchyard::config {
 
 std::optional<std::int64_t> parse_integer(std::string_view text);  // Decimal digits, an optional sign.
 std::optional<double> parse_number(std::string_view text);         // 2, 0.5; finite.
+inline constexpr std::chrono::hours kLongestDuration{8760};
 std::optional<std::chrono::milliseconds> parse_duration(
-    std::string_view text);                                      // 250ms, 2s, 10m, 1h; at most 24 h.
+    std::string_view text, std::chrono::milliseconds max = std::chrono::hours(24));  // 250ms, 2s, 10m, 1h.
 std::optional<std::uint64_t> parse_size(std::string_view text);  // 64KiB, 32MiB, 1GiB; at most 64 GiB.
 std::optional<double> parse_percent(std::string_view text);      // 20% is 0.2; at most 100%.
 std::optional<Address> parse_address(std::string_view text);     // 127.0.0.1:8080, [::1]:8080, host:8080.

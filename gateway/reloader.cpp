@@ -7,6 +7,14 @@ namespace switchyard {
 
 using config::LogLevel;
 
+namespace {
+
+std::string ledger_of(const config::Config& config) {
+  return config.store ? config.store->ledger : std::string();
+}
+
+}  // namespace
+
 config::LoadResult WatchedFiles::read() {
   // Stamped before they are read, so that a change in between is seen as one.
   const auto known = files_.empty() && !path_.empty() ? std::vector{path_} : files_;
@@ -58,6 +66,7 @@ Reloader::Reloader(WatchedFiles files, Loaded first, std::uint64_t descriptors,
                    std::vector<std::unique_ptr<Worker>>& workers, Shared shared)
     : files_(std::move(files)),
       at_start_(first.snapshot->config.server),
+      ledger_at_start_(ledger_of(first.snapshot->config)),
       descriptors_(descriptors),
       workers_(workers),
       shared_(shared),
@@ -117,6 +126,7 @@ std::string Reloader::reload() {
   auto read = files_.read();
   if (!read.config) return refuse(read.problems);
   const config::Server wanted = read.config->server;
+  const std::string ledger = ledger_of(*read.config);
   try {
     auto loaded = prepare(std::move(*read.config), descriptors_, snapshot().get(), shared_.metrics);
     if (!loaded) return refuse({{files_.path(), 0, 0, loaded.error().message}});
@@ -125,7 +135,7 @@ std::string Reloader::reload() {
     return refuse({{files_.path(), 0, 0, error.what()}});
   }
   log_warnings(read.warnings, wanted.limits, snapshot()->config.server.limits, shared_.log);
-  note_what_needs_a_restart(wanted);
+  note_what_needs_a_restart(wanted, ledger);
   return {};
 }
 
@@ -152,7 +162,7 @@ void Reloader::accept(Loaded loaded) {
   snapshot_.swap(loaded.snapshot);
 }
 
-void Reloader::note_what_needs_a_restart(const config::Server& now) {
+void Reloader::note_what_needs_a_restart(const config::Server& now, const std::string& ledger) {
   const auto note = [&](bool differs, std::string_view field) {
     if (!differs) return;
     shared_.log.write(LogLevel::warning, "restart_needed",
@@ -161,6 +171,7 @@ void Reloader::note_what_needs_a_restart(const config::Server& now) {
   note(now.listen != at_start_.listen, "server.listen");
   note(now.admin != at_start_.admin, "server.admin");
   note(now.workers != at_start_.workers, "server.workers");
+  note(ledger != ledger_at_start_, "store.ledger");
 }
 
 }  // namespace switchyard

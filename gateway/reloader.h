@@ -60,10 +60,11 @@ class Reloader {
   std::string reload();
   std::string refuse(const std::vector<config::Problem>& problems);
   void accept(Loaded loaded);
-  void note_what_needs_a_restart(const config::Server& now);
+  void note_what_needs_a_restart(const config::Server& now, const std::string& ledger);
 
   WatchedFiles files_;
   const config::Server at_start_;
+  const std::string ledger_at_start_;
   const std::uint64_t descriptors_;
   std::vector<std::unique_ptr<Worker>>& workers_;
   Shared shared_;

@@ -86,6 +86,7 @@ class Gateway {
   void open_workers(io::Tcp::endpoint endpoint, const Loaded& first);
   void open_admin(const io::Tcp::endpoint& endpoint);
   void add_collectors();
+  void watch_ledger(const relay::Snapshot& snapshot);
   void log_start(const config::Config& config, const std::string& file);
   void wait_for_stop(asio::signal_set& signals, Drain& drain);
   void wait_for_reload(asio::signal_set& signals);
@@ -96,6 +97,7 @@ class Gateway {
   std::optional<telemetry::AccessLog> access_log_;
   std::atomic<int> connections_{0};
   std::atomic<bool> draining_{false};
+  std::shared_ptr<store::Ledger> ledger_;  // Let go of last, and on the main thread: it waits for the disk.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Reloader> reloader_;
   std::optional<admin::AdminServer> admin_;
@@ -121,7 +123,16 @@ void Gateway::add_collectors() {
     const auto snapshot = reloader_->snapshot();
     admin::collect_targets(*snapshot, Clock::now(), samples);
     admin::collect_local_models(*snapshot, samples);
+    admin::collect_store(*snapshot, samples);
     telemetry::add_access_log_dropped(samples, access_log_->dropped());
+  });
+}
+
+void Gateway::watch_ledger(const relay::Snapshot& snapshot) {
+  ledger_ = snapshot.ledger;
+  if (!ledger_) return;
+  ledger_->watch([this, path = ledger_->path()](const std::string& message) {
+    log_->write(LogLevel::error, "store_failed", {{"file", path}, {"message", message}});
   });
 }
 
@@ -147,6 +158,7 @@ void Gateway::open(WatchedFiles files, Loaded first, std::uint64_t descriptors) 
   const config::Config& config = first.snapshot->config;
   const std::string file = files.path();
   const auto snapshot = first.snapshot;  // `config` lives in it.
+  watch_ledger(*snapshot);
   bind_to(config.server.listen, [&](const auto& endpoint) { open_workers(endpoint, first); });
   reloader_.emplace(std::move(files), std::move(first), descriptors, workers_, shared());
   bind_to(config.server.admin, [&](const auto& endpoint) { open_admin(endpoint); });
@@ -196,6 +208,7 @@ bool Gateway::run() {
 void Gateway::abandon() {
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();
+  if (ledger_) ledger_->close();
   access_log_.reset();
   if (!reloader_->is_busy()) log_.reset();
   std::_Exit(0);

@@ -25,7 +25,10 @@ inline constexpr std::string_view kOfCall = "_call", kRedacted = "_redacted";
 // `earlier_items`: the JSON array of the items, inputs and outputs, of the response that the body continues
 // (previous_response_id), as a store kept them; they go before the body's own. Empty: there is no store, so
 // a body with previous_response_id is refused with the code previous_response_not_found.
-Result<ChatRequest> parse_request(std::string_view body, std::string_view earlier_items = {});
+// `input_items`: a JSON array in place of the body's input, whose references were resolved; empty: the
+// body's.
+Result<ChatRequest> parse_request(std::string_view body, std::string_view earlier_items = {},
+                                  std::string_view input_items = {});
 // openai_responses_write.cpp
 Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTraits& target);
 

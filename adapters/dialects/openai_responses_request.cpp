@@ -44,7 +44,8 @@ Result<> refuse_state(const Json& json, bool has_earlier) {
   return {};
 }
 
-Result<> parse_input(const Json& json, const Json* earlier, ChatRequest& request) {
+// `resolved`: in place of the body's input; may be null, as `earlier` may.
+Result<> parse_input(const Json& json, const Json* earlier, const Json* resolved, ChatRequest& request) {
   std::string instructions;
   if (const auto read = read_string(json, "instructions", instructions); !read) return read;
   if (!instructions.empty()) {
@@ -54,7 +55,7 @@ Result<> parse_input(const Json& json, const Json* earlier, ChatRequest& request
   if (earlier) {
     if (const auto read = reader.read(*earlier, "previous_response_id"); !read) return read;
   }
-  const Json* input = find_member(json, "input");
+  const Json* input = resolved ? resolved : find_member(json, "input");
   if (!input) return wrong("input", "is required");
   if (input->is_array() && input->empty() && !earlier) return wrong("input", "must not be empty");
   if (const auto read = reader.read(*input, "input"); !read) return read;
@@ -307,22 +308,29 @@ void note_unmapped(const Json& json, ChatRequest& request) {
 
 }  // namespace
 
-Result<ChatRequest> parse_request(std::string_view body, std::string_view earlier_items) {
+Result<ChatRequest> parse_request(std::string_view body, std::string_view earlier_items,
+                                  std::string_view input_items) {
   const auto json = parse_object(body);
   if (!json) return json.error();
-  const bool has_earlier = !earlier_items.empty();
-  Json earlier;
+  const bool has_earlier = !earlier_items.empty(), is_resolved = !input_items.empty();
+  Json earlier, resolved;
   if (has_earlier) {
     auto items = parse_list(earlier_items, "the conversation of previous_response_id");
     if (!items) return items.error();
     earlier = std::move(*items);
   }
+  if (is_resolved) {
+    auto items = parse_list(input_items, "input");
+    if (!items) return items.error();
+    resolved = std::move(*items);
+  }
   if (const auto checked = refuse_state(*json, has_earlier); !checked) return checked.error();
   ChatRequest request;
   if (const auto read = read_string(*json, "model", request.model); !read) return read.error();
   if (request.model.empty()) return wrong("model", "is required");
-  if (const auto read = parse_input(*json, has_earlier ? &earlier : nullptr, request); !read)
-    return read.error();
+  const auto input =
+      parse_input(*json, has_earlier ? &earlier : nullptr, is_resolved ? &resolved : nullptr, request);
+  if (!input) return input.error();
   for (const auto step : {&parse_tools, &parse_tool_choice, &parse_text, &parse_reasoning, &parse_include,
                           &parse_numbers, &parse_rest}) {
     if (const auto read = step(*json, request); !read) return read.error();

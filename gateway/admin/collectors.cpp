@@ -43,4 +43,10 @@ void collect_local_models(const relay::Snapshot& snapshot, telemetry::Samples& s
   }
 }
 
+void collect_store(const relay::Snapshot& snapshot, telemetry::Samples& samples) {
+  if (!snapshot.ledger) return;
+  const store::Ledger::Stats stats = snapshot.ledger->stats();
+  telemetry::add_store(samples, stats.entries, stats.bytes, stats.dropped);
+}
+
 }  // namespace switchyard::admin

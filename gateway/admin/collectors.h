@@ -8,5 +8,6 @@ namespace switchyard::admin {
 // What a scrape gathers from the running configuration: each target's state, and each local model's numbers.
 void collect_targets(const relay::Snapshot& snapshot, TimePoint now, telemetry::Samples& samples);
 void collect_local_models(const relay::Snapshot& snapshot, telemetry::Samples& samples);
+void collect_store(const relay::Snapshot& snapshot, telemetry::Samples& samples);
 
 }  // namespace switchyard::admin

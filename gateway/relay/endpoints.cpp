@@ -189,6 +189,15 @@ Route find_route(std::string_view path, RouteHints hints) {
     if (path == endpoint.path) return endpoint.make(std::move(route));
   }
   std::string_view rest = path;
+  if (strip_prefix(rest, "/responses")) {
+    const auto end = std::min(rest.find('/', 1), rest.size());
+    route.kind = Route::Kind::stored_response;
+    route.dialect = &openai_responses();
+    route.name = route.dialect->name();
+    route.model = decode(rest.substr(1, end - 1));
+    route.action = rest.substr(std::min(end + 1, rest.size()));
+    return route;
+  }
   while (strip_prefix(rest, "/publishers")) rest.remove_prefix(std::min(rest.find('/', 1), rest.size()));
   if (strip_prefix(rest, "/models") || strip_prefix(rest, "/tunedModels")) {
     const std::string_view id = rest.empty() ? rest : rest.substr(1);
@@ -266,8 +275,9 @@ io::Task<void> Endpoints::refuse(http::Exchange& exchange, const Caller& caller,
 Result<> Endpoints::check(const http::Request& request, const Route& route, Caller& caller) const {
   if (route.kind == Route::Kind::unknown) return fail(ErrorKind::not_found, "no such endpoint");
   const auto method = request.method();
-  const bool method_fits =
-      route.kind == Route::Kind::models ? method == "GET" || method == "HEAD" : method == "POST";
+  const bool method_fits = route.kind == Route::Kind::models
+                               ? method == "GET" || method == "HEAD"
+                               : route.kind == Route::Kind::stored_response || method == "POST";
   if (!method_fits) {
     return fail(ErrorKind::method_not_allowed, "this endpoint does not take this method");
   }
@@ -295,6 +305,7 @@ io::Task<void> Endpoints::handle(http::Exchange& exchange) {
     co_return co_await refuse(exchange, caller, checked.error());
   }
   if (route.kind == Route::Kind::models) co_return co_await models(exchange, caller, route.model);
+  if (route.kind == Route::Kind::stored_response) co_return co_await stored_response(exchange, route, caller);
   co_await relay(exchange, route, std::move(caller));
 }
 

@@ -14,11 +14,13 @@ namespace switchyard::relay {
 // A path as its dialect names it: people put base URLs with and without /v1, with it twice, and with a
 // dialect's prefix; "/openai/v1/v1/chat/completions" and "/chat/completions" are one endpoint.
 struct Route {
-  enum class Kind { chat, embeddings, count_tokens, models, unknown } kind = Kind::unknown;
+  enum class Kind { chat, embeddings, count_tokens, models, stored_response, unknown } kind = Kind::unknown;
   const Dialect* dialect = nullptr;  // Never null: errors are written in it.
   const EmbeddingsDialect* embeddings = nullptr;
   const TokenCountDialect* counting = nullptr;
-  std::string model;           // Where the path names it: /models/{id}, Gemini's and Azure's paths. Decoded.
+  std::string model;  // Where the path names it: /models/{id}, Gemini's and Azure's paths. Decoded. Or the id
+                      // of a stored response.
+  std::string_view action;     // What is to be done with that response: the path behind its id.
   bool stream = false;         // Gemini's streamGenerateContent.
   std::string_view name = {};  // The label of metrics and logs: what is spoken.
 };
@@ -48,6 +50,7 @@ class Endpoints final : public http::Handler {
   Result<> check(const http::Request& request, const Route& route, Caller& caller) const;
   io::Task<void> relay(http::Exchange& exchange, const Route& route, Caller caller);
   io::Task<void> models(http::Exchange& exchange, const Caller& caller, std::string_view id);
+  io::Task<void> stored_response(http::Exchange& exchange, const Route& route, const Caller& caller);
   io::Task<void> refuse(http::Exchange& exchange, const Caller& caller, const Error& error);
   std::string make_request_id(const http::Request& request);
 

@@ -218,8 +218,11 @@ io::Task<void> Relay::run() {
     if (caller_.envelope.stream) silence_.arm_in(snapshot_->config.server.limits.heartbeat);
     exchange_.on_gone([](void* self) { static_cast<Relay*>(self)->end(ErrorKind::cancelled); }, this);
     context_.retry_budget.on_request(Clock::now(), model_->config->retry.budget);
+    co_await find_earlier();
     const routing::Plan planned = plan();
-    if (planned.attempts.empty()) {
+    if (error_) {
+      // The conversation that it continues cannot be had.
+    } else if (planned.attempts.empty()) {
       error_ = fail(ErrorKind::unavailable, "no target can serve this model now");
       error_->retry_after = planned.retry_after;
     } else {

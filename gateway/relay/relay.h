@@ -1,5 +1,6 @@
 #pragma once
 
+#include "adapters/dialects/openai_responses_state.h"
 #include "gateway/http/exchange.h"
 #include "gateway/relay/context.h"
 #include "gateway/relay/reply.h"
@@ -68,13 +69,23 @@ class Relay {
   Result<std::unique_ptr<Reply>> prepare_embeddings(const Target& target);
   Result<std::unique_ptr<Reply>> prepare_count(const Target& target);
   bool carries_foreign_signature() const;
+  bool carries_refused_reasoning(const Target& target) const;
   void append_with_model(std::string_view body, std::string_view model, HttpRequest& request) const;
   Result<WrittenRequest> write_request(const Target& target, const TargetSurface& surface);
   Result<> note_dropped(std::vector<std::string> dropped);
   const Result<ChatRequest>& canonical();
-  ReplyContext reply_context() const;
+  ReplyContext reply_context();
   void write_head(const Target& target, const TargetSurface& surface, HttpRequest& request) const;
   std::string_view target_model(const Target& target) const;
+
+  io::Task<void> find_earlier();
+  io::Task<void> find_conversation();
+  io::Task<void> find_named_items();
+  Result<ChatRequest> parse_with_earlier(std::string_view body) const;
+  void begin_keeping(ReplyContext& context);
+  void keep(std::string_view object);
+  void keep_end_of(const std::vector<std::string_view>& frames);
+  std::string key_name() const;
 
   void begin_stream(bool with_target);
   std::string fields(bool with_target) const;
@@ -99,6 +110,12 @@ class Relay {
   std::string_view reason_;         // Why it.
   Reply* reply_ = nullptr;          // While a reply is under way.
   std::optional<Result<ChatRequest>> canonical_;
+  std::optional<responses::StateFields> state_;  // With a store, of a request in its dialect.
+  std::optional<std::string> earlier_;           // The items of the conversation that it continues.
+  bool names_kept_items_ = false;                // In its input, which input_items_ has with them.
+  std::string reply_id_;                         // With state_, in place of the request's id.
+  std::string input_items_;                      // What is kept of the request with the reply.
+  bool keeps_ = false;                           // The reply under way is kept when it is whole.
   std::vector<std::string> dropped_;
   std::string held_;
   std::optional<Usage> usage_;

@@ -103,6 +103,7 @@ io::Task<Relay::Step> Relay::relay_whole(Reply& reply) {
   reply.clear_deadline();
   first_token_ = Clock::now() - began_;
   record_usage(reply);
+  keep(body->view());
   exchange_.request().release_body();
   const WaitClock clock(waited_);
   const bool sent = co_await exchange_.reply(200, "application/json", fields(true), body->view());
@@ -126,6 +127,7 @@ io::Task<bool> Relay::forward(Reply& reply, std::vector<std::string_view>& frame
     begin_stream(true);
     exchange_.request().release_body();
     canonical_.reset();
+    earlier_.reset();
     frames.insert(frames.begin(), held_);
   } else {
     context_.recorder.inter_token(target_->route, now - last_token_);
@@ -159,6 +161,7 @@ io::Task<Relay::Step> Relay::relay_stream(Reply& reply) {
     }
     if (!*more) break;
     if (committed_) reply.clear_deadline();
+    keep_end_of(frames);
     if (!co_await forward(reply, frames)) {
       end(ErrorKind::cancelled);
       record_usage(reply);
@@ -193,7 +196,10 @@ io::Task<void> Relay::finish(const Error& error) {
   ended_ = error.kind;
   total_.arm_in(kLastWrite);
   if (exchange_.is_streaming()) {
-    const std::string frame = caller_.dialect->write_error_frame(error, caller_.request_id);
+    const std::string& id = reply_id_.empty() ? caller_.request_id : reply_id_;
+    const std::string frame = caller_.envelope.json_array
+                                  ? caller_.dialect->write_error_element(error, id, committed_)
+                                  : caller_.dialect->write_error_frame(error, id);
     const std::vector<std::string_view> frames{frame};
     // The HTTP body ends properly behind the error frame: a client library that sees the connection break
     // throws away what it has not yet read, the error included.

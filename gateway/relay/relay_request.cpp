@@ -27,8 +27,7 @@ std::string_view Relay::target_model(const Target& target) const {
 const Result<ChatRequest>& Relay::canonical() {
   if (!canonical_) {
     const std::string_view body = exchange_.request().body();
-    canonical_ =
-        caller_.counting ? caller_.counting->parse_request(body) : caller_.dialect->parse_request(body);
+    canonical_ = caller_.counting ? caller_.counting->parse_request(body) : parse_with_earlier(body);
     if (*canonical_) {  // Some dialects say these in the path.
       (*canonical_)->model = caller_.envelope.model;
       (*canonical_)->stream = caller_.envelope.stream;
@@ -37,7 +36,7 @@ const Result<ChatRequest>& Relay::canonical() {
   return *canonical_;
 }
 
-ReplyContext Relay::reply_context() const {
+ReplyContext Relay::reply_context() {
   ReplyContext context;
   context.request_id = caller_.request_id;
   context.model = caller_.envelope.model;
@@ -45,10 +44,12 @@ ReplyContext Relay::reply_context() const {
   context.include_usage = caller_.envelope.include_usage;
   context.json_array = caller_.envelope.json_array;
   if (canonical_ && *canonical_) {
+    context.hide_thoughts = (*canonical_)->hide_thoughts;
     for (const Tool& tool : (*canonical_)->tools) {
       if (tool.custom) context.custom_tools.push_back(tool.name);
     }
   }
+  begin_keeping(context);
   return context;
 }
 
@@ -87,8 +88,20 @@ bool Relay::carries_foreign_signature() const {
   return exchange_.request().body().find(tag) != std::string_view::npos;
 }
 
+// True for OpenAI's chat with reasoning in its history, which a client was given by another provider.
+bool Relay::carries_refused_reasoning(const Target& target) const {
+  if (caller_.dialect != &openai_chat()) return false;
+  const std::string_view body = exchange_.request().body();
+  const bool has = std::ranges::any_of(
+      std::initializer_list<std::string_view>{"\"reasoning_content\"", "\"reasoning_details\"",
+                                              "\"extra_content\""},
+      [&](std::string_view member) { return body.find(member) != std::string_view::npos; });
+  return has && !target_traits(*target.type, target_model(target)).reasoning_history;
+}
+
 Result<std::unique_ptr<Reply>> Relay::prepare(const Target& target) {
   dropped_.clear();
+  keeps_ = false;
   if (caller_.embeddings) return prepare_embeddings(target);
   if (caller_.counting) return prepare_count(target);
   if (target.engine) return prepare_local(target);
@@ -98,7 +111,10 @@ Result<std::unique_ptr<Reply>> Relay::prepare(const Target& target) {
     if (!surface.dialect || !surface.declared->serves(model)) continue;
     if (surface.dialect == caller_.dialect) {
       // A signature that another provider made must not reach this one, which would refuse it.
-      if (carries_foreign_signature()) return prepare_translated(target, surface);
+      if (carries_foreign_signature() || carries_refused_reasoning(target))
+        return prepare_translated(target, surface);
+      // What this gateway keeps no provider knows.
+      if (earlier_ || names_kept_items_) return prepare_translated(target, surface);
       // A provider that refuses what others of its dialect take gets a request written for it.
       if (target.type->rewrite && surface.dialect == &openai_chat())
         return prepare_translated(target, surface);
@@ -129,7 +145,7 @@ Result<std::unique_ptr<Reply>> Relay::prepare_pass_through(const Target& target,
   // Usage is wanted for the accounts even when the caller did not ask: its chunk is taken out again.
   const bool ask_for_usage = envelope.stream && !envelope.has_stream_options &&
                              target.type->quirks.stream_usage.value_or(true) &&
-                             surface.dialect == &openai_chat();
+                             (surface.dialect == &openai_chat() || surface.dialect == &openai_completions());
   std::size_t sent = 0;
   const auto keep = [&](std::size_t end) {
     request->body.push_back(body.substr(sent, end - sent));

@@ -45,6 +45,26 @@ Result<std::shared_ptr<local::Engine>> make_engine(const config::Provider& provi
   return slot;
 }
 
+store::Limits limits_of(const config::ResponseStore& responses) {
+  return {responses.keep, responses.entries_max, static_cast<std::int64_t>(responses.bytes_max)};
+}
+
+// The ledger of the process is opened with the first configuration; what later ones say of its bounds holds.
+Result<std::shared_ptr<store::Ledger>> make_ledger(const std::optional<config::Store>& configured,
+                                                   const Snapshot* previous) {
+  if (previous) {
+    if (previous->ledger && configured) previous->ledger->set_limits(limits_of(configured->responses));
+    return previous->ledger;
+  }
+  if (!configured) return std::shared_ptr<store::Ledger>();
+  auto ledger = store::Ledger::open(configured->ledger, limits_of(configured->responses));
+  if (!ledger) {
+    return fail(ErrorKind::invalid_request,
+                "store.ledger: " + configured->ledger + ": " + ledger.error().message);
+  }
+  return ledger;
+}
+
 }  // namespace
 
 const Model* Snapshot::find(std::string_view name) const {
@@ -102,6 +122,9 @@ Result<std::shared_ptr<const Snapshot>> compile(config::Config config, const Sna
       target.provider_id = metrics.provider(target.provider->name);
     }
   }
+  auto ledger = make_ledger(checked.store, previous);
+  if (!ledger) return ledger.error();
+  snapshot->ledger = std::move(*ledger);
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "gateway/limits/key_ring.h"
 #include "gateway/routing/health.h"
+#include "gateway/store/ledger.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/upstream/pool.h"
 #include "gateway/upstream/token_request.h"
@@ -65,6 +66,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const upstream::TokenRequest>> tokens;  // The same; null where none is needed.
   std::vector<Model> models;
   std::vector<std::string> listed_models;  // For GET /v1/models: names without patterns.
+  std::shared_ptr<store::Ledger> ledger;   // Where responses are kept; null for none. One for all snapshots.
   Inheritance inheritance;
 
   // The entry that serves a name, or null; the most specific pattern wins.
@@ -72,7 +74,8 @@ struct Snapshot {
 };
 
 // Compiles a checked configuration: TLS contexts, base URLs, local models (which are loaded: seconds for a
-// large one). Fails with what cannot be had, in words for the operator.
+// large one), the ledger, which a later configuration takes over from the first as it is. Fails with what
+// cannot be had, in words for the operator.
 Result<std::shared_ptr<const Snapshot>> compile(config::Config config, const Snapshot* previous,
                                                 telemetry::Metrics& metrics);
 

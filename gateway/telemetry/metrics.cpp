@@ -91,6 +91,14 @@ void add_access_log_dropped(Samples& samples, std::uint64_t lines) {
                   static_cast<double>(lines));
 }
 
+void add_store(Samples& samples, std::int64_t responses, std::int64_t bytes, std::uint64_t dropped) {
+  samples.gauge("switchyard_store_responses", "Responses that are kept.", {}, static_cast<double>(responses));
+  samples.gauge("switchyard_store_bytes", "What the kept responses take.", {}, static_cast<double>(bytes));
+  samples.counter("switchyard_store_dropped_total",
+                  "Responses that were not kept: the disk was too slow, or failed.", {},
+                  static_cast<double>(dropped));
+}
+
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,
                         std::string_view state) {
   for (const std::string_view each :

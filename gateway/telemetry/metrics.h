@@ -47,6 +47,9 @@ void add_local_model(Samples& samples, const LocalModelSample& model);
 // switchyard_access_log_dropped_total, for AccessLog::dropped().
 void add_access_log_dropped(Samples& samples, std::uint64_t lines);
 
+// switchyard_store_*: the responses that are kept, and those that could not be.
+void add_store(Samples& samples, std::int64_t responses, std::int64_t bytes, std::uint64_t dropped);
+
 // switchyard_provider_state: 1 for the state that the target is in, 0 for the other states. `state` is one of
 // serving, reduced, ejected, probation, drained, cooling, credential_out.
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,

@@ -13,7 +13,8 @@ export const keys = {
   openai: 'sk-provider-openai-5c1f', anthropic: 'sk-ant-provider-e8a2', gemini: 'AIza-provider-77c0', rack: 'rack-provider-44d9',
 };
 
-export async function startStand({ models = {}, providers = {}, ...options } = {}) {
+// `store`: that section of the configuration.
+export async function startStand({ models = {}, providers = {}, store, ...options } = {}) {
   const others = (own) => Object.entries(keys).filter(([name]) => name !== own).map(([, value]) => value);
   const sims = {
     openai: await new OpenAiSimulator({ key: keys.openai, forbidden: others('openai') }).start(),
@@ -41,6 +42,7 @@ export async function startStand({ models = {}, providers = {}, ...options } = {
         local: { targets: [{ provider: 'here', model: 'mini' }] },
         ...models,
       },
+      ...(store && { store }),
       keys: [{ name: 'app', secret: keys.client }, { name: 'limited', secret: keys.limited, models: ['gpt-allowed'] }],
     }, options);
   } catch (error) {

@@ -118,6 +118,22 @@ TEST(Load, DefaultsAreThoseOfTheTypes) {
   EXPECT_EQ(result.config->models[0].retry.attempts, Retry().attempts);
 }
 
+TEST(Load, AStoreIsBoundedWhateverItSays) {
+  EXPECT_FALSE(load(around("keys: []")).config->store);
+  const auto usual = load(around("store: { ledger: state/ledger.db }"));
+  ASSERT_TRUE(usual.config && usual.config->store);
+  EXPECT_EQ(usual.config->store->ledger, "/etc/switchyard/state/ledger.db");
+  EXPECT_EQ(usual.config->store->responses.keep, 720h);
+  EXPECT_EQ(usual.config->store->responses.entries_max, 100'000);
+  EXPECT_EQ(usual.config->store->responses.bytes_max, 1u << 30);
+  const auto own = load(around("store: { ledger: /l.db, responses: { keep: 8760h, max: 5, bytes: 64KiB } }"));
+  ASSERT_TRUE(own.config && own.config->store);
+  EXPECT_EQ(own.config->store->ledger, "/l.db");
+  EXPECT_EQ(own.config->store->responses.keep, 8760h);
+  EXPECT_EQ(own.config->store->responses.entries_max, 5);
+  EXPECT_EQ(own.config->store->responses.bytes_max, 64u << 10);
+}
+
 TEST(Load, ExpandsVariablesAndFiles) {
   const auto result = load(around(
       "server: { workers: \"${COUNT}\" }\n"
@@ -284,9 +300,14 @@ TEST(Load, EveryProblemAtItsPlace) {
       {around("keys: [ { name: a, secret: 12345 } ]"),
        {"4:28: `secret` must be text: put it in quotes"},
        "a number"},
+      {around("store: { ledger: l.db, responses: { keep: 8761h, max: 0, bytes: 1TB } }"),
+       {"4:43: `keep` must be a duration such as 250ms, 2s, 10m or 1h, up to 8760h",
+        "4:55: `max` must be a whole number from 1 to 10000000",
+        "4:65: `bytes` must be a size such as 64KiB, 32MiB or 1GiB, up to 64GiB"},
+       "a store without measure"},
       {around("keys:"), {"4:1: `keys` must be a list"}, "a heading without its content"},
       {around("quality: {}\nstore: {}\ntelemetry: { content: on, otlp: x }"),
-       {"4:1: `quality` is not supported by this version", "5:1: `store` is not supported by this version",
+       {"4:1: `quality` is not supported by this version", "5:1: a store needs the field `ledger`",
         "6:23: `content`: on is not supported by this version",
         "6:27: `otlp` is not supported by this version"},
        "what this version would not do"},

@@ -279,6 +279,10 @@ TEST(Schema, AgreesWithTheLoader) {
       {whole + "telemetry: { content: on }\n", false},
       {whole + "telemetry: { otlp: x }\n", false},
       {whole + "store: {}\n", false},
+      {whole + "store: { ledger: l.db }\n", true},
+      {whole + "store: { ledger: l.db, responses: { keep: 720h, max: 10, bytes: 1GiB } }\n", true},
+      {whole + "store: { ledger: l.db, responses: { keep: 30d } }\n", false},
+      {whole + "store: { ledger: l.db, responses: { max: 0 } }\n", false},
       {whole + "quality: {}\n", false},
   };
 

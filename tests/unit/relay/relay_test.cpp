@@ -73,6 +73,29 @@ TEST_F(RelayTest, UsageThatTheCallerAskedForStays) {
   EXPECT_NE(body_of(answer(peer)).find(kUsage), std::string::npos);
 }
 
+TEST_F(RelayTest, CompletionsAreAccountedForToo) {
+  serve("  a: { targets: [ { provider: p0 } ] }\n");
+  const std::string text =
+      R"(data: {"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":"hello","finish_reason":"stop"}]})"
+      "\n\n";
+  const std::string usage =
+      R"(data: {"id":"c","object":"text_completion","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}})"
+      "\n\n";
+  for (const bool asked : {false, true}) {
+    auto peer = connect();
+    const std::string more = asked ? R"(,"stream_options":{"include_usage":true})" : "";
+    send(peer, "/v1/completions", R"({"model":"a","prompt":"hi","stream":true)" + more + "}");
+    auto upstream = provider(0);
+    const std::string_view option = R"("stream_options":{"include_usage":true})";
+    const auto first = last_request.find(option);
+    ASSERT_NE(first, std::string::npos);
+    EXPECT_EQ(last_request.find(option, first + 1), std::string::npos);
+    upstream.send(loop, kStreamHead + chunk(text + usage + kDone) + kLastChunk);
+    EXPECT_EQ(body_of(answer(peer)), asked ? text + usage + kDone : text + kDone);
+  }
+  EXPECT_TRUE(counted(R"(switchyard_tokens_total{model="a",provider="p0",direction="input"} 6)"));
+}
+
 TEST_F(RelayTest, TranslatesForACallerOfAnotherDialect) {
   serve("  a: { targets: [ { provider: p0, model: theirs } ] }\n");
   for (const bool stream : {false, true}) {
