@@ -79,7 +79,8 @@ class Load {
  private:
   static std::string make_request(const Options& options, bool stream) {
     const std::string head = R"({"model":")" + options.text("model") + R"(","stream":)" +
-                             (stream ? "true" : "false") + R"(,"messages":[{"role":"user","content":")";
+                             (stream ? "true" : "false") +
+                             R"(,"max_tokens":1024,"messages":[{"role":"user","content":")";
     const std::string tail = R"("}]})";
     const int filler = options.number("body-bytes") - static_cast<int>(head.size() + tail.size());
     const std::string words = "The quick brown fox jumps over the lazy dog. ";

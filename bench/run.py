@@ -171,6 +171,12 @@ class Bench:
                 self.check(name, label, got)
                 result[f"{label} prompt: CPU µs a request"] = got.get("cpu_us_each")
                 result[f"{label} prompt: requests/s"] = got["per_s"]
+            if name == "switchyard":
+                # The same request as an Anthropic client makes it, toward the same provider, which speaks OpenAI's.
+                got = self.load(port, pid, mode="closed", connections=32, body_bytes=8192, duration=seconds, path="/v1/messages")
+                self.check(name, "8 KB, translated", got)
+                result["8 KB prompt, translated: CPU µs a request"] = got["cpu_us_each"]
+                result["8 KB prompt, translated: times its pass-through"] = got["cpu_us_each"] / result["8 KB prompt: CPU µs a request"]
             got = self.load(port, pid, mode="closed", connections=1, duration=seconds)
             result["one at a time: p50 µs"] = got["latency_us"]["p50"]
             result["one at a time: p99 µs"] = got["latency_us"]["p99"]
