@@ -88,6 +88,10 @@ class Blocks {
       return text.empty() ? nullptr : open_thinking();
     }
     if (const auto* end = std::get_if<ThinkingSignature>(&event)) {
+      // Gemini signs its text behind it. Nothing has to come back with that, and a block behind the text
+      // would be taken for the answer: Claude Code shows its user the last one.
+      const bool is_of_text = !list.empty() && list.back().kind == Block::Kind::text;
+      if (is_of_text && end->origin == "gemini") return nullptr;
       return sign(tag_signature({end->signature, end->origin}, kFamily));
     }
     if (const auto* redacted = std::get_if<RedactedThinking>(&event)) {
