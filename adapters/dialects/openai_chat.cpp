@@ -92,8 +92,8 @@ class OpenAiScanner final : public FrameScanner {
   std::bitset<128> begun_, finished_;  // Choices: OpenAI allows 128.
 };
 
-// An error body is one of {"error":{...}}, {"error":"..."}, {"message":...}, {"detail":...}, or a list of the
-// first.
+// An error body is one of {"error":{...}}, {"error":"..."}, {"message":...}, {"detail":"..." or a list of
+// {"msg":...}} (FastAPI), or a list of the first.
 dom::element error_in(const dom::element& body) {
   dom::array list;
   dom::element inner = body;
@@ -107,6 +107,8 @@ std::string message_in(const dom::element& error) {
   if (error.get_string().get(text)) {
     text = string_at(error, "message");
     if (text.empty()) text = string_at(error, "detail");
+    dom::element first;
+    if (text.empty() && !error["detail"].at(0).get(first)) text = string_at(first, "msg");
   }
   std::string message(text.substr(0, kMessageBytesMax));
   std::ranges::replace_if(

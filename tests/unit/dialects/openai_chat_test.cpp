@@ -153,6 +153,8 @@ TEST(OpenAiErrors, SayWhoseFaultItIs) {
       {400, R"({"error":{"message":"bad temperature","param":"temperature","type":"invalid_request_error"}})",
        ErrorKind::invalid_request, "bad temperature", "the caller's"},
       {422, R"({"detail":"no such field"})", ErrorKind::invalid_request, "no such field", "FastAPI's shape"},
+      {422, R"({"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs"}]})",
+       ErrorKind::invalid_request, "Extra inputs", "FastAPI's shape for what it checks itself"},
       {400, R"({"object":"error","message":"bad","code":400})", ErrorKind::invalid_request, "bad",
        "vLLM's old shape"},
       {400, R"([{"error":{"message":"bad"}}])", ErrorKind::invalid_request, "bad", "wrapped in a list"},
