@@ -185,11 +185,13 @@ bool Relay::may_ask() {
   return !error_;
 }
 
-// The model's, or less when the caller waits no longer: its SDK says so, in seconds (OpenAI's and
-// Anthropic's; Google's).
-Duration Relay::time_limit() const {
+// The model's, or less when the caller waits no longer: its SDK says so, in seconds. Google's waits that long
+// for all of a reply; OpenAI's and Anthropic's for its head, so that a stream which has begun may take
+// longer.
+Duration Relay::time_limit(bool has_begun) const {
   Duration limit = model_->config->timeouts.total;
-  for (const std::string_view name : {"x-stainless-timeout", "x-server-timeout"}) {
+  for (const std::string_view name : {"x-server-timeout", "x-stainless-timeout"}) {
+    if (has_begun && name == "x-stainless-timeout") continue;
     const std::string_view text = exchange_.request().header(name);
     double seconds = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -213,7 +215,7 @@ routing::Plan Relay::plan() {
 
 io::Task<void> Relay::run() {
   if (may_ask()) {
-    limit_ = time_limit();
+    limit_ = time_limit(false);
     total_.arm(began_ + limit_);
     if (caller_.envelope.stream) silence_.arm_in(snapshot_->config.server.limits.heartbeat);
     exchange_.on_gone([](void* self) { static_cast<Relay*>(self)->end(ErrorKind::cancelled); }, this);

@@ -54,7 +54,7 @@ class Relay {
   enum class Step { served, failed, broken, over };
 
   bool may_ask();
-  Duration time_limit() const;
+  Duration time_limit(bool has_begun) const;
   routing::Plan plan();
   io::Task<void> try_targets(const routing::Plan& plan);
   bool take_turn(const Target& target, routing::Reason reason, const std::vector<Error>& errors);

@@ -85,6 +85,11 @@ void Relay::begin_stream(bool with_target) {
                                                   ? http::Exchange::StreamKind::json
                                                   : http::Exchange::StreamKind::server_sent_events);
   exchange_.start_heartbeat(snapshot_->config.server.limits.heartbeat);
+  if (ended_) return;
+  const Duration limit = time_limit(true);
+  if (limit == limit_) return;
+  limit_ = limit;
+  total_.arm(began_ + limit_);
 }
 
 void Relay::record_usage(const Reply& reply) {
