@@ -17,6 +17,11 @@ using switchyard::test::Peer;
 
 class TokenSourceTest : public testing::Test {
  protected:
+  // A fetch that is on its way ends with the test.
+  void TearDown() override {
+    EXPECT_TRUE(loop.until([&] { return upstream.stop_tokens(); }));
+  }
+
   // One who wants the token.
   struct Asking {
     std::optional<Result<std::string>> token;
