@@ -64,7 +64,8 @@ TEST(AnthropicParser, IsLiberalInWhatItTakes) {
        "two blocks open at once"},
       {block(0, R"({"type":"thinking","thinking":"","signature":""})") +
            delta(0, R"({"type":"signature_delta","signature":"s"})") + stop(0) + end,
-       "start\nthinking_signature \"s\" origin \"anthropic\"\nfinish stop\n", "thinking whose text is omitted"},
+       "start\nthinking_signature \"s\" origin \"anthropic\"\nfinish stop\n",
+       "thinking whose text is omitted"},
       {block(0, R"({"type":"thinking","thinking":""})") + stop(0) + end, "start\nfinish stop\n",
        "empty thinking"},
       {block(0, R"({"type":"server_tool_use","id":"s","name":"web_search","input":{}})") +

@@ -94,7 +94,8 @@ TEST(Lossiness, ThePageSaysWhatTheCodeDoes) {
         if (column.dialect == caller.name()) continue;
         bool is_silent = false;
         json plain = table["base"];
-        if (row.size() > 3) plain.merge_patch(row[3]);  // The same conversation without what the row is about.
+        if (row.size() > 3)
+          plain.merge_patch(row[3]);  // The same conversation without what the row is about.
         const Outcome base = write(caller, plain, column);
         ASSERT_EQ(base.error, "") << column.dialect;
         const std::string text = cell(base, write(caller, request, column), note, is_silent);
