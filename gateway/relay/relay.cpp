@@ -190,8 +190,9 @@ bool Relay::may_ask() {
 // longer.
 Duration Relay::time_limit(bool has_begun) const {
   Duration limit = model_->config->timeouts.total;
-  for (const std::string_view name : {"x-server-timeout", "x-stainless-timeout"}) {
-    if (has_begun && name == "x-stainless-timeout") continue;
+  for (const std::string_view name :
+       {"x-server-timeout", "x-stainless-timeout", "x-stainless-read-timeout"}) {
+    if (has_begun && name.starts_with("x-stainless")) continue;
     const std::string_view text = exchange_.request().header(name);
     double seconds = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
