@@ -1,5 +1,8 @@
 #include "adapters/canonical/json_text.h"
 
+#include <cstdint>
+#include <cstring>
+
 namespace switchyard {
 
 namespace {
@@ -25,11 +28,27 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
+// True when none of eight bytes needs a change: all are printable ASCII, no quote and no backslash.
+bool is_plain(const char* bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof(word));
+  const auto has_zero = [](std::uint64_t x) { return (x - kOnes) & ~x; };
+  const std::uint64_t below_space = (word - kOnes * 0x20) & ~word;
+  const std::uint64_t special = has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\')) |
+                                has_zero(word ^ (kOnes * 0x7F)) | below_space | word;
+  return (special & kHigh) == 0;
+}
+
 void append_escaped(unsigned char c, std::string& out) {
   constexpr char kHex[] = "0123456789abcdef";
+  constexpr std::string_view kLetters("btn\0fr", 6);  // Of the characters from 8 to 13.
   if (c == '"' || c == '\\') {
     out += '\\';
     out += static_cast<char>(c);
+  } else if (c >= 8 && c <= 13 && c != 11) {
+    out += '\\';
+    out += kLetters[c - 8u];
   } else {
     out += "\\u00";
     out += kHex[c >> 4];
@@ -43,6 +62,8 @@ void append_json_string(std::string_view text, std::string& out) {
   out += '"';
   std::size_t plain = 0;  // Where the run of bytes that need no change begins.
   for (std::size_t i = 0; i < text.size();) {
+    while (i + 8 <= text.size() && is_plain(text.data() + i)) i += 8;
+    if (i == text.size()) break;
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\') {
       ++i;

@@ -212,7 +212,7 @@ TEST(GeminiWriter, WhatIsWrittenIsReadBack) {
   const std::string expected = R"(start id "id" model "m"
 thinking "a city"
 thinking_signature "c2lnMQ==" origin "gemini"
-text "See: \"\u000a\""
+text "See: \"\n\""
 tool_call 0 id "call_1" name "weather" signature "c2lnMg==" origin "gemini"
 arguments 0 "{\"big\":9007199254740993,\"b\":1.1}"
 tool_call 1 id "call_2" name "now"
