@@ -1,5 +1,6 @@
 #include "adapters/canonical/json_text.h"
 #include "adapters/dialects/anthropic_messages.h"
+#include "adapters/dialects/object_end.h"
 
 #include <nlohmann/json.hpp>
 
@@ -36,32 +37,6 @@ std::string id_of(std::string_view prefix, std::string_view text) {
 std::int64_t uncached(const Usage& usage) {
   return std::max<std::int64_t>(usage.input_tokens - usage.cached_tokens - usage.cache_written_tokens, 0);
 }
-
-// Follows a JSON object that comes in pieces to its end.
-class ObjectEnd {
- public:
-  void feed(std::string_view text) {
-    for (const char c : text) {
-      if (in_string_) {
-        in_string_ = escaped_ || c != '"';
-        escaped_ = !escaped_ && c == '\\';
-      } else if (c == '"') {
-        in_string_ = true;
-      } else if (c == '{' || c == '[') {
-        ++depth_;
-        begun_ = true;
-      } else if (c == '}' || c == ']') {
-        --depth_;
-      }
-    }
-  }
-
-  bool is_reached() const { return begun_ && depth_ <= 0 && !in_string_; }
-
- private:
-  int depth_ = 0;
-  bool begun_ = false, in_string_ = false, escaped_ = false;
-};
 
 struct Block {
   enum class Kind { text, thinking, redacted, tool_use } kind = Kind::text;

@@ -57,11 +57,11 @@ group('streams', 12, () => {
           assert.ok(performance.now() - began < 3000 * slow);
         }
         if (client !== 'gemini') {
-        // The SDKs for Python name what they wait for between two bytes.
-        const { status } = await askRaw(client, stand.gateway, name('late'), { key: keys.client, headers: { 'x-stainless-read-timeout': String(0.5 * slow) } });
-        assert.equal(status, 504);
-      }
-      // OpenAI's and Anthropic's SDKs wait that long for the head of a reply; Google's for all of it.
+          // The SDKs for Python name what they wait for between two bytes.
+          const { status } = await askRaw(client, stand.gateway, name('late'), { key: keys.client, headers: { 'x-stainless-read-timeout': String(0.5 * slow) } });
+          assert.equal(status, 504);
+        }
+        // OpenAI's and Anthropic's SDKs wait that long for the head of a reply; Google's for all of it.
         if (client === 'gemini') return;
         stand.sims[upstream].script(name('long'), { fault: 'wait_and_finish', patience_ms: 2200 * slow });
         const { ended, text, raw } = await ask('long', limited(0.5));
