@@ -193,7 +193,9 @@ void Ledger::work(std::deque<Job> jobs, const Limits& limits) {
     } else {
       commit();
       const auto& question = std::get<Question>(job);
-      question.answer->give(look_up(question, limits));
+      Found found = look_up(question, limits);
+      publish();  // Who has the answer sees in stats() what it is an answer to.
+      question.answer->give(std::move(found));
     }
   }
   commit();
