@@ -205,6 +205,10 @@ class Bench:
             result[f"{IDLE:,} idle: memory each, KiB"] = (got["rss_kib"] - before) / IDLE if pid else None
             result[f"{IDLE:,} idle: p99 µs of 500/s beside"] = got["latency_us"]["p99"]
 
+        def not_stalled(port, pid):
+            got = self.load(port, pid, mode="open", rate=500, connections=64, duration=seconds)
+            result["the same provider, no stalled readers: p99 µs of 500/s"] = got["latency_us"]["p99"]
+
         def stalled(port, pid):
             before = rss_kib(pid) if pid else 0
             got = self.load(port, pid, mode="open", rate=500, connections=64, duration=seconds, stalled=1000,
@@ -220,6 +224,7 @@ class Bench:
         self.with_proxy(name, self.slow_stream_sim, stream_memory)
         if not self.options.quick:
             self.with_proxy(name, self.json_sim, idle)
+            self.with_proxy(name, self.endless_sim, not_stalled)
             self.with_proxy(name, self.endless_sim, stalled)
         return result
 
