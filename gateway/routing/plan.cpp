@@ -26,11 +26,20 @@ std::optional<Exclusion> exclusion_of(const Candidate& candidate) {
   return std::nullopt;
 }
 
+// A bijection whose output looks random: the finisher of SplitMix64 (Steele, Lea, Flood: "Fast splittable
+// pseudorandom number generators", 2014).
+std::uint64_t mixed(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
 // An order without replacement, each place proportional to weight among those left: sort by the keys ln(u)/w
 // of independent uniform u, descending (Efraimidis and Spirakis, "Weighted random sampling with a reservoir",
 // 2006; logarithms of their u^(1/w)).
-double draw_key(double weight, Rng& rng) {
-  const double u = 1 - std::uniform_real_distribution<double>(0, 1)(rng);  // (0, 1]
+double draw_key(double weight, std::uint64_t seed, std::uint64_t id) {
+  const double u = (static_cast<double>(mixed(seed ^ mixed(id)) >> 11) + 1) * 0x1p-53;  // (0, 1]
   return weight > 0 ? std::log(u) / weight : -std::numeric_limits<double>::infinity();
 }
 
@@ -40,7 +49,7 @@ struct Placed {
   double key = 0;
 };
 
-std::vector<Placed> in_order(const PlanInput& input, std::vector<Excluded>& excluded, Rng& rng) {
+std::vector<Placed> in_order(const PlanInput& input, std::vector<Excluded>& excluded) {
   std::vector<Placed> placed;
   for (int i = 0; i < static_cast<int>(input.candidates.size()); ++i) {
     const Candidate& candidate = input.candidates[static_cast<std::size_t>(i)];
@@ -48,7 +57,7 @@ std::vector<Placed> in_order(const PlanInput& input, std::vector<Excluded>& excl
       excluded.push_back({i, *reason});
       continue;
     }
-    const double key = input.strategy == config::Strategy::weighted ? draw_key(candidate.weight, rng) : 0;
+    const double key = input.strategy == config::Strategy::weighted ? draw_key(candidate.weight, input.seed, candidate.id) : 0;
     placed.push_back({i, candidate.tier, key});
   }
   std::stable_sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
@@ -102,6 +111,18 @@ std::string_view name_of(Reason reason) {
       return "priority";
     case Reason::weighted:
       return "weighted";
+    case Reason::latency:
+      return "latency";
+    case Reason::cost:
+      return "cost";
+    case Reason::least_busy:
+      return "least_busy";
+    case Reason::score:
+      return "score";
+    case Reason::sticky:
+      return "sticky";
+    case Reason::canary:
+      return "canary";
     case Reason::higher_tier:
       return "higher_tier";
     case Reason::fallback:
@@ -110,6 +131,10 @@ std::string_view name_of(Reason reason) {
       return "probation";
     case Reason::last_resort:
       return "last_resort";
+    case Reason::hedge:
+      return "hedge";
+    case Reason::continuation:
+      return "continuation";
   }
   return "unknown";
 }
@@ -118,6 +143,10 @@ std::string_view name_of(Exclusion exclusion) {
   switch (exclusion) {
     case Exclusion::incapable:
       return "incapable";
+    case Exclusion::not_meant:
+      return "not_meant";
+    case Exclusion::no_room:
+      return "no_room";
     case Exclusion::cooling:
       return "cooling";
     case Exclusion::credential_out:
@@ -126,13 +155,19 @@ std::string_view name_of(Exclusion exclusion) {
       return "ejected";
     case Exclusion::trial_running:
       return "trial_running";
+    case Exclusion::degraded:
+      return "degraded";
+    case Exclusion::drained:
+      return "drained";
+    case Exclusion::full:
+      return "full";
   }
   return "unknown";
 }
 
-Plan make_plan(const PlanInput& input, Rng& rng) {
+Plan make_plan(const PlanInput& input) {
   Plan plan;
-  for (const Placed& placed : in_order(input, plan.excluded, rng)) {
+  for (const Placed& placed : in_order(input, plan.excluded)) {
     plan.attempts.push_back({placed.target, reason_of(input, placed, plan.attempts.empty())});
   }
   if (plan.attempts.empty()) resort_to_last(input, plan);

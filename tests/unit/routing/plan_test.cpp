@@ -37,14 +37,37 @@ std::string render(const Plan& plan) {
   return text;
 }
 
-Plan plan_of(config::Strategy strategy, std::vector<Candidate> candidates, std::uint64_t seed = 1) {
-  Rng rng(seed);
-  return make_plan({strategy, std::move(candidates), kNow}, rng);
+// What most rows say of a target; the rest has its defaults.
+struct Row {
+  double weight = 1;
+  int tier = 0;
+  HealthView health = {};
+  bool capable = true;
+};
+
+PlanInput input_of(config::Strategy strategy, const std::vector<Row>& rows, std::uint64_t seed = 1) {
+  PlanInput input;
+  input.strategy = strategy;
+  input.now = kNow;
+  input.seed = seed;
+  for (const Row& row : rows) {
+    Candidate& candidate = input.candidates.emplace_back();
+    candidate.id = input.candidates.size();
+    candidate.weight = row.weight;
+    candidate.tier = row.tier;
+    candidate.health = row.health;
+    candidate.capable = row.capable;
+  }
+  return input;
+}
+
+Plan plan_of(config::Strategy strategy, const std::vector<Row>& rows, std::uint64_t seed = 1) {
+  return make_plan(input_of(strategy, rows, seed));
 }
 
 TEST(Plan, Priority) {
   const struct {
-    std::vector<Candidate> candidates;
+    std::vector<Row> candidates;
     const char* plan;
     const char* why;
   } rows[] = {
@@ -102,11 +125,11 @@ TEST(Plan, WeightedWords) {
 // First places go by weight; second places by weight among the rest. Bounds are five standard deviations.
 TEST(Plan, WeightedOrderFollowsTheWeights) {
   constexpr int kDraws = 60'000;
-  Rng rng(42);
-  const PlanInput input{config::Strategy::weighted, {{1, 0, {}}, {2, 0, {}}, {3, 0, {}}}, kNow};
+  PlanInput input = input_of(config::Strategy::weighted, {{1}, {2}, {3}});
   std::array<std::array<int, 3>, 3> counts{};
   for (int i = 0; i < kDraws; ++i) {
-    const Plan plan = make_plan(input, rng);
+    input.seed = static_cast<std::uint64_t>(i);
+    const Plan plan = make_plan(input);
     ASSERT_EQ(plan.attempts.size(), 3u);
     ++counts[static_cast<std::size_t>(plan.attempts[0].target)]
             [static_cast<std::size_t>(plan.attempts[1].target)];
@@ -123,7 +146,7 @@ TEST(Plan, WeightedOrderFollowsTheWeights) {
 }
 
 TEST(Plan, SameSeedSameOrder) {
-  std::vector<Candidate> candidates(8);
+  const std::vector<Row> candidates(8);
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     EXPECT_EQ(render(plan_of(config::Strategy::weighted, candidates, seed)),
               render(plan_of(config::Strategy::weighted, candidates, seed)));

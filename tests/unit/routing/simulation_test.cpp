@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <random>
 
 namespace switchyard::routing {
 namespace {
@@ -23,9 +24,16 @@ struct World {
   // One request at `now`: the loop of the relay, without the I/O. True when it was served.
   bool request() {
     budget.on_request(now, 0.2);
-    PlanInput input{strategy, {}, now};
-    for (auto& provider : providers) input.candidates.push_back({1, 0, provider.health.snapshot(now)});
-    const Plan plan = make_plan(input, rng);
+    PlanInput input;
+    input.strategy = strategy;
+    input.now = now;
+    input.seed = rng();
+    for (auto& provider : providers) {
+      Candidate& candidate = input.candidates.emplace_back();
+      candidate.id = input.candidates.size();
+      candidate.health = provider.health.snapshot(now);
+    }
+    const Plan plan = make_plan(input);
     bool first = true;
     for (const auto& planned : plan.attempts) {
       Provider& provider = providers[static_cast<std::size_t>(planned.target)];
@@ -54,7 +62,7 @@ struct World {
   }
 
   TimePoint now{1h};
-  Rng rng;
+  std::mt19937_64 rng;
   RetryBudget budget;
   config::Strategy strategy = config::Strategy::weighted;
   std::array<Provider, 2> providers;
