@@ -6,11 +6,18 @@
 #include "gateway/relay/upstream_head.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace switchyard::relay {
 
 namespace {
+
+// memmem hashes its way through a body at a byte a cycle. string_view::find stops at each quote, of which
+// JSON is full: ten times slower.
+bool contains(std::string_view text, std::string_view part) {
+  return memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
+}
 
 // Where the member `model` begins, its name's opening quote: that name is the string before the value.
 std::size_t model_member_begin(std::string_view body, const Envelope& envelope) {
@@ -85,17 +92,18 @@ Result<> Relay::note_dropped(std::vector<std::string> dropped) {
 // base64.
 bool Relay::carries_foreign_signature() const {
   const std::string_view tag = caller_.dialect == &gemini() ? "\"c3dpdGNoeWFy" : "\"switchyard/";
-  return exchange_.request().body().find(tag) != std::string_view::npos;
+  return contains(exchange_.request().body(), tag);
 }
 
 // True for OpenAI's chat with reasoning in its history, which a client was given by another provider.
 bool Relay::carries_refused_reasoning(const Target& target) const {
   if (caller_.dialect != &openai_chat()) return false;
   const std::string_view body = exchange_.request().body();
+  if (!contains(body, "\"assistant\"")) return false;  // What these belong to: mostly one search does.
   const bool has = std::ranges::any_of(
       std::initializer_list<std::string_view>{"\"reasoning_content\"", "\"reasoning_details\"",
                                               "\"extra_content\""},
-      [&](std::string_view member) { return body.find(member) != std::string_view::npos; });
+      [&](std::string_view member) { return contains(body, member); });
   return has && !target_traits(*target.type, target_model(target)).reasoning_history;
 }
 
