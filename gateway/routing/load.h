@@ -3,6 +3,7 @@
 #include "adapters/canonical/result.h"
 #include "gateway/routing/rate_headers.h"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -98,14 +99,14 @@ class SharedLoad {
   // `concurrent`: the configured limit (config::Target::concurrent); 0: it adapts.
   LoadView snapshot(TimePoint now, int concurrent) const;
 
-  // Before each attempt; `tokens`: what it is expected to use, input and output. False: the target is full by
-  // now; go on to the next one and call nothing more. `in_flight_max`: the candidate's, 0 for none.
-  bool on_start(TimePoint now, double tokens, int in_flight_max);
+  // Before each attempt, with the tokens that it is expected to use. False: the target is full by now; go on
+  // to the next one and call nothing more. `in_flight_max`: the candidate's, 0 for none.
+  bool on_start(TimePoint now, double input_tokens, double output_tokens, int in_flight_max);
   // The attempt's first content, `ttft_ms` after the request was written. `usual_ms`: the median of such
   // requests (TargetView::latency), 0 when it is not known: then the sample says nothing.
   void on_first_token(TimePoint now, double ttft_ms, double usual_ms);
-  // The reply's head. `at`: when it came.
-  void on_headers(TimePoint at, const RateHeaders& headers);
+  // The reply's head; `now`: when it came.
+  void on_headers(TimePoint now, const RateHeaders& headers);
   // After each attempt that started, exactly once. `error`: how it failed, or null.
   void on_end(TimePoint now, const Error* error);
 
@@ -116,12 +117,12 @@ class SharedLoad {
   std::atomic<int> in_flight_{0};
   std::atomic<int> in_flight_peak_{0};  // Since the window began.
   std::atomic<Fading> peak_{Fading{}};
-  std::atomic<Fading> requests_{Fading{}}, tokens_{Fading{}};  // Sent.
+  std::atomic<Fading> requests_{Fading{}}, input_tokens_{Fading{}}, output_tokens_{Fading{}};  // Sent.
   std::atomic<Fading> proven_{Fading{}};  // The most that was in flight in a window of usual speed.
   std::atomic<LimitWindow> window_{LimitWindow{}};
   std::atomic<std::uint32_t> pressed_ms_{0};  // The last step down by after_pressure().
   std::atomic<Limit> limit_;
-  std::atomic<QuotaLeft> requests_left_{QuotaLeft{}}, tokens_left_{QuotaLeft{}};
+  std::array<std::atomic<QuotaLeft>, kRateKinds> left_;
 };
 
 }  // namespace switchyard::routing

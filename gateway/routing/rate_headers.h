@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -7,31 +8,33 @@
 
 namespace switchyard::routing {
 
-// What one reply's head says is left of a rate limit: of requests and of tokens, each until its limit is full
-// again, counted from the reply. Of several limits of one kind (a provider's for input and for output), the
-// one with the least left.
+// What a provider limits.
+enum class RateKind { requests, tokens, input_tokens, output_tokens };
+inline constexpr int kRateKinds = 4;
+
+// What one reply's head says is left of each limit, and in how long the limit is full again.
 struct RateHeaders {
   struct Left {
-    double count = 0;
-    std::chrono::milliseconds reset{0};
+    std::optional<double> count;
+    std::optional<std::chrono::milliseconds> reset;  // From the reply; without one: a minute.
   };
 
-  std::optional<double> requests_left, tokens_left;
-  std::optional<std::chrono::milliseconds> requests_reset, tokens_reset;
+  std::array<Left, kRateKinds> kinds;
 
-  bool empty() const { return !requests_left && !tokens_left; }
+  Left& of(RateKind kind) { return kinds[static_cast<std::size_t>(kind)]; }
 
-  // Without a reset a limit is taken to be one of a minute.
-  std::optional<Left> requests() const;
-  std::optional<Left> tokens() const;
+  const Left& of(RateKind kind) const { return kinds[static_cast<std::size_t>(kind)]; }
+
+  bool empty() const;
 };
 
 // Reads one head field into `headers`; one that says nothing of limits is ignored, and so is a value that
 // cannot be read. The name in any case. Known are
-//   x-ratelimit-remaining-{requests,tokens}, x-ratelimit-reset-{requests,tokens}     OpenAI, Groq, ...
-//   anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{remaining,reset}
-//   x-ratelimit-remaining, x-ratelimit-reset                                         OpenRouter, ...
-// `wall_ms`: now, for resets that are dates.
+//   x-ratelimit-remaining-{requests,tokens}, x-ratelimit-reset-{requests,tokens}     OpenAI, Azure, Groq, ...
+//   anthropic-ratelimit-{requests,input-tokens,output-tokens}-{remaining,reset}
+//   x-ratelimit-remaining, x-ratelimit-reset: requests                               OpenRouter, ...
+// (anthropic-ratelimit-tokens-* repeats the tighter of the other two.) `wall_ms`: now, for resets that are
+// dates. Retry-After is not among them: it comes with the error, and SharedHealth waits for it.
 void read_rate_header(std::string_view name, std::string_view value, std::int64_t wall_ms,
                       RateHeaders& headers);
 
