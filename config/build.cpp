@@ -2,20 +2,21 @@
 
 #include "adapters/crypto/sha256.h"
 #include "config/build_context.h"
+#include "config/build_model.h"
 #include "config/build_provider.h"
+#include "config/build_quality.h"
 #include "config/expand.h"
 #include "config/lookup.h"
 #include "config/pattern.h"
 #include "config/provider_types.h"
 #include "config/read.h"
+#include "config/references.h"
 
 #include <algorithm>
 
 namespace switchyard::config {
 
 namespace {
-
-constexpr std::size_t kModelNameMax = 128;
 
 class Builder {
  public:
@@ -29,13 +30,17 @@ class Builder {
       config_.providers.push_back(build_provider(field, config_.provider_types, context_));
     }
     not_empty(root, "providers");
-    for (const auto& field : section(root, "models").fields) model(field);
+    for (const auto& field : section(root, "models").fields) {
+      config_.models.push_back(build_model(field, config_, context_));
+    }
     not_empty(root, "models");
-    check_patterns(section(root, "models"));
+    check_patterns(section(root, "models"), context_);
     for (const Node* item : section(root, "keys").items) key(*item);
     store(root);
     telemetry(section(root, "telemetry"));
+    config_.quality = build_quality(section(root, "quality"), context_);
     sort_models(config_);
+    check_references(root, config_, context_);
     return std::move(config_);
   }
 
@@ -74,99 +79,6 @@ class Builder {
     }
   }
 
-  void model(const Node::Field& field) {
-    const Node& node = *field.value;
-    Model& model = config_.models.emplace_back();
-    model.name = field.name;
-    if (!is_field_text(field.name, kModelNameMax)) {
-      problems_.add(field.place, "a model's name is 1 to 128 visible characters");
-    }
-    const Node& targets = section(node, "targets");
-    if (targets.kind == Node::Kind::list && targets.items.empty()) {
-      problems_.add(targets.place, "`targets` is empty: nothing could serve this model");
-    }
-    for (const Node* item : targets.items) target(*item, model);
-    if (const Node* strategy = usable(node, "strategy"); strategy && strategy->text == "weighted") {
-      model.strategy = Strategy::weighted;
-    }
-    const Node& timeouts = section(node, "timeouts");
-    read(timeouts, "connect", model.timeouts.connect);
-    read(timeouts, "first_token", model.timeouts.first_token);
-    read(timeouts, "between_tokens", model.timeouts.between_tokens);
-    read(timeouts, "total", model.timeouts.total);
-    const Node& retry = section(node, "retry");
-    read(retry, "attempts", model.retry.attempts);
-    read(retry, "budget", model.retry.budget);
-    read(node, "strict", model.strict);
-  }
-
-  void target(const Node& node, Model& model) {
-    Target& target = model.targets.emplace_back();
-    read(node, "weight", target.weight);
-    read(node, "tier", target.tier);
-    const Node* model_node = usable(node, "model");
-    if (model_node && !model_node->text.empty()) {
-      target.model = model_node->text;
-      if (!is_field_text(target.model)) {
-        problems_.add(model_node->place, "a model's name is 1 to 256 visible characters");
-      }
-      if (target.model == "*" && std::count(model.name.begin(), model.name.end(), '*') != 1) {
-        problems_.add(model_node->place,
-                      "`model` can be * only where the name above is a pattern with one *, whose part it is");
-      }
-    }
-    const Node* name = usable(node, "provider");
-    if (!name || name->text.empty()) return;
-    target.provider = name->text;
-    const auto provider = std::find_if(config_.providers.begin(), config_.providers.end(),
-                                       [&](const Provider& one) { return one.name == target.provider; });
-    if (provider == config_.providers.end()) {
-      std::vector<std::string_view> names;
-      for (const Provider& one : config_.providers) names.push_back(one.name);
-      problems_.add(name->place, "no provider is called " + shown(*name) + context_.suggestion(*name, names));
-    } else if (!provider->models.empty()) {
-      local_target(node, *provider, model, target);
-    }
-  }
-
-  // A local provider has just the models that it names.
-  void local_target(const Node& node, const Provider& provider, const Model& model, Target& target) {
-    const Node* given = node.find("model");
-    if (given && given->broken) return;
-    if (target.model.empty()) target.model = model.name;
-    if (provider.models.contains(target.model)) return;
-    std::vector<std::string_view> names;
-    for (const auto& [name, path] : provider.models) names.push_back(name);
-    if (given) {
-      problems_.add(given->place, "the local provider " + provider.name + " has no model " + shown(*given) +
-                                      context_.suggestion(*given, names));
-    } else {
-      problems_.add(node.place,
-                    "a target of the local provider " + provider.name + " needs the field `model`");
-    }
-  }
-
-  // Which of two patterns serves a name must never depend on their order in the file.
-  void check_patterns(const Node& models) {
-    std::vector<const Node::Field*> patterns;
-    for (const auto& field : models.fields) {
-      if (is_pattern(field.name) && field.name.size() <= kModelNameMax) patterns.push_back(&field);
-    }
-    constexpr std::size_t kPatternsMax = 256;  // The comparison is of each with each.
-    if (patterns.size() > kPatternsMax) {
-      problems_.add(patterns[kPatternsMax]->place, "more than 256 patterns");
-      return;
-    }
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        const std::string &a = patterns[j]->name, &b = patterns[i]->name;
-        if (literal_length(a) != literal_length(b) || !overlap(a, b)) continue;
-        problems_.add(patterns[i]->place, "as specific as the pattern \"" + a +
-                                              "\", and some names match both: make one more specific");
-      }
-    }
-  }
-
   void key(const Node& node) {
     Key& key = config_.keys.emplace_back();
     if (const Node* name = usable(node, "name"); name && !name->text.empty()) key_name(*name, key);
@@ -177,6 +89,9 @@ class Builder {
       key.models.push_back(item->text);
       check_key_model(*item);
     }
+    constexpr std::string_view kPriorities[] = {"batch", "normal", "interactive"};
+    read_choice(node, "priority", kPriorities, key.priority);
+    read(node, "shadow", key.shadow);
   }
 
   void key_name(const Node& node, Key& key) {
@@ -232,6 +147,10 @@ class Builder {
     read(responses, "keep", store.responses.keep);
     read(responses, "max", store.responses.entries_max);
     read(responses, "bytes", store.responses.bytes_max);
+    const Node& decisions = section(node, "decisions");
+    read(decisions, "enabled", store.decisions.enabled);
+    read(decisions, "keep", store.decisions.keep);
+    read(decisions, "max", store.decisions.entries_max);
   }
 
   void telemetry(const Node& node) {

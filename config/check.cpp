@@ -160,6 +160,11 @@ class Checker {
       }
       case Kind::percent:
         return expect(parse_percent(text).has_value(), node, field, "a share from 0% to 100%, such as 20%");
+      case Kind::percentile_or_duration: {
+        const auto duration = parse_duration(text);
+        return expect(parse_percentile(text) || (duration && duration->count() > 0), node, field,
+                      "a percentile from p50 to p99, or a duration such as 800ms");
+      }
       case Kind::address:
         return expect(parse_address(text).has_value(), node, field, "an address such as 127.0.0.1:8080");
       default:

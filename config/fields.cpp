@@ -1,6 +1,8 @@
 #include "config/fields.h"
 
+#include "config/model_fields.h"
 #include "config/provider_fields.h"
+#include "config/quality_fields.h"
 
 #include <algorithm>
 
@@ -10,10 +12,7 @@ namespace {
 
 using Words = const std::string_view[];
 
-constexpr Words kStrategies = {"priority", "weighted"};
-constexpr Words kStrategiesLater = {"latency", "cost", "least_busy", "score"};
-constexpr Words kOnBreak = {"error"};
-constexpr Words kOnBreakLater = {"continue"};
+constexpr Words kPriorities = {"batch", "normal", "interactive"};
 constexpr Words kContent = {"off"};
 constexpr Words kContentLater = {"on"};
 constexpr Words kLogLevels = {"trace", "debug", "info", "warning", "error"};
@@ -71,67 +70,6 @@ constexpr Field kServerFields[] = {
 };
 constexpr Record kServer{"server", kServerFields};
 
-constexpr Field kTargetFields[] = {
-    {.name = "provider", .kind = Kind::text, .description = "A name under providers.", .required = true},
-    {.name = "model",
-     .kind = Kind::text,
-     .description =
-         "The provider's name of the model; left out: the caller's; *: what a pattern's * stood for."},
-    {.name = "weight",
-     .kind = Kind::number,
-     .description = "Its share within the tier, for strategy weighted.",
-     .min = 0,
-     .max = 1'000'000},
-    {.name = "tier",
-     .kind = Kind::integer,
-     .description = "A higher tier serves only when every lower one cannot.",
-     .min = 0,
-     .max = 100},
-};
-constexpr Record kTarget{"target", kTargetFields};
-
-constexpr Field kTimeoutsFields[] = {
-    {.name = "connect", .kind = Kind::duration, .description = "To connect to a target, TLS included."},
-    {.name = "first_token",
-     .kind = Kind::duration,
-     .description = "From the request to a stream's first content."},
-    {.name = "between_tokens", .kind = Kind::duration, .description = "Between two pieces of a stream."},
-    {.name = "total", .kind = Kind::duration, .description = "The whole request, every attempt included."},
-};
-constexpr Record kTimeouts{"timeouts", kTimeoutsFields};
-
-constexpr Field kRetryFields[] = {
-    {.name = "attempts", .kind = Kind::integer, .description = "Targets to try in all.", .min = 1, .max = 10},
-    {.name = "budget", .kind = Kind::percent, .description = "The share of traffic that retries may add."},
-};
-constexpr Record kRetry{"retry", kRetryFields};
-
-constexpr Field kModelFields[] = {
-    {.name = "targets",
-     .kind = Kind::record_list,
-     .description = "Where requests for this name may go.",
-     .required = true,
-     .record = &kTarget},
-    {.name = "strategy",
-     .kind = Kind::choice,
-     .description = "The order within a tier: as written, or drawn by weight.",
-     .choices = kStrategies,
-     .unsupported_choices = kStrategiesLater},
-    {.name = "objectives", .kind = Kind::unsupported, .description = "For strategy score."},
-    {.name = "timeouts", .kind = Kind::record, .description = "How long to wait.", .record = &kTimeouts},
-    {.name = "retry", .kind = Kind::record, .description = "How often to try.", .record = &kRetry},
-    {.name = "hedge", .kind = Kind::unsupported, .description = "A second attempt beside a slow one."},
-    {.name = "on_break",
-     .kind = Kind::choice,
-     .description = "What becomes of a stream that breaks after its first content.",
-     .choices = kOnBreak,
-     .unsupported_choices = kOnBreakLater},
-    {.name = "strict",
-     .kind = Kind::boolean,
-     .description = "true: refuse a request rather than drop a field that the target cannot express."},
-};
-constexpr Record kModel{"model", kModelFields};
-
 constexpr Field kKeyFields[] = {
     {.name = "name",
      .kind = Kind::text,
@@ -145,6 +83,13 @@ constexpr Field kKeyFields[] = {
      .kind = Kind::text_list,
      .description = "Names or patterns it may use; left out: all."},
     {.name = "limits", .kind = Kind::unsupported, .description = "Rates and budgets of this key."},
+    {.name = "priority",
+     .kind = Kind::choice,
+     .description = "Who is served first when all is full.",
+     .choices = kPriorities},
+    {.name = "shadow",
+     .kind = Kind::boolean,
+     .description = "true: its requests may be copied to a shadow target."},
 };
 constexpr Record kKey{"key", kKeyFields};
 
@@ -162,6 +107,20 @@ constexpr Field kResponsesFields[] = {
 };
 constexpr Record kResponses{"responses", kResponsesFields};
 
+constexpr Field kDecisionsFields[] = {
+    {.name = "enabled", .kind = Kind::boolean, .description = "false: decision records stay in memory."},
+    {.name = "keep",
+     .kind = Kind::duration,
+     .description = "How long a decision record is kept, up to 8760h.",
+     .max = 8760},
+    {.name = "max",
+     .kind = Kind::integer,
+     .description = "The most decision records; the oldest go first.",
+     .min = 1,
+     .max = 100'000'000},
+};
+constexpr Record kDecisions{"decisions", kDecisionsFields};
+
 constexpr Field kStoreFields[] = {
     {.name = "ledger",
      .kind = Kind::text,
@@ -171,6 +130,10 @@ constexpr Field kStoreFields[] = {
      .kind = Kind::record,
      .description = "How much is kept of responses of OpenAI's Responses API.",
      .record = &kResponses},
+    {.name = "decisions",
+     .kind = Kind::record,
+     .description = "How many decision records are kept.",
+     .record = &kDecisions},
 };
 constexpr Record kStore{"store", kStoreFields};
 
@@ -217,7 +180,10 @@ constexpr Field kRootFields[] = {
      .kind = Kind::record_list,
      .description = "Who may call; none: anyone who reaches `listen`.",
      .record = &kKey},
-    {.name = "quality", .kind = Kind::unsupported, .description = "Probes, baselines, thresholds."},
+    {.name = "quality",
+     .kind = Kind::record,
+     .description = "What is watched of answers, and what follows.",
+     .record = &kQuality},
     {.name = "store",
      .kind = Kind::record,
      .description = "Where responses are kept; without it none is.",

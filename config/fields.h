@@ -17,6 +17,7 @@ enum class Kind {
   duration,
   size,
   percent,
+  percentile_or_duration,  // p50 to p99, or a duration.
   address,
   auto_or_count,  // The word auto, or an integer.
   choice,         // One of `choices`.

@@ -152,6 +152,13 @@ std::optional<double> parse_percent(std::string_view text) {
   return *value / 100;
 }
 
+std::optional<double> parse_percentile(std::string_view text) {
+  if (!text.starts_with('p')) return std::nullopt;
+  const auto percent = parse_whole<unsigned>(text.substr(1));
+  if (!percent || *percent < 50 || *percent > 99) return std::nullopt;
+  return *percent / 100.0;
+}
+
 std::optional<Address> parse_address(std::string_view text) {
   const auto parts = split_host_port(text);
   if (!parts || !parts->has_port) return std::nullopt;

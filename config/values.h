@@ -19,6 +19,7 @@ std::optional<std::chrono::milliseconds> parse_duration(
     std::string_view text, std::chrono::milliseconds max = std::chrono::hours(24));  // 250ms, 2s, 10m, 1h.
 std::optional<std::uint64_t> parse_size(std::string_view text);  // 64KiB, 32MiB, 1GiB; at most 64 GiB.
 std::optional<double> parse_percent(std::string_view text);      // 20% is 0.2; at most 100%.
+std::optional<double> parse_percentile(std::string_view text);   // p95 is 0.95; p50 to p99.
 std::optional<Address> parse_address(std::string_view text);     // 127.0.0.1:8080, [::1]:8080, host:8080.
 
 // The address of a provider, in parts.

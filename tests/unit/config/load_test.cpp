@@ -272,17 +272,11 @@ TEST(Load, EveryProblemAtItsPlace) {
            "models: { \"a*\": { targets: [ { provider: o } ] }, \"*a\": { targets: [ { provider: o } ] } }"),
        {"3:51: as specific as the pattern \"a*\", and some names match both: make one more specific"},
        "a conflict of patterns"},
-      {around("models: { m: { targets: [ { provider: o } ], strategy: score, objectives: {}, hedge: {}, "
-              "on_break: continue } }"),
-       {"3:56: `strategy`: score is not supported by this version",
-        "3:63: `objectives` is not supported by this version",
-        "3:79: `hedge` is not supported by this version",
-        "3:100: `on_break`: continue is not supported by this version"},
-       "what this version would not do"},
       {around("models: { m: { targets: [ { provider: o } ], strategy: wieghted, strict: yes, retry: { "
               "attempts: 0, "
               "budget: 2 } } }"),
-       {"3:56: `strategy` must be priority or weighted; did you mean \"weighted\"?",
+       {"3:56: `strategy` must be priority, weighted, latency, cost, least_busy or score; did you mean "
+        "\"weighted\"?",
         "3:74: `strict` must be true or false", "3:98: `attempts` must be a whole number from 1 to 10",
         "3:109: `budget` must be a share from 0% to 100%, such as 20%"},
        "types"},
@@ -306,10 +300,9 @@ TEST(Load, EveryProblemAtItsPlace) {
         "4:65: `bytes` must be a size such as 64KiB, 32MiB or 1GiB, up to 64GiB"},
        "a store without measure"},
       {around("keys:"), {"4:1: `keys` must be a list"}, "a heading without its content"},
-      {around("quality: {}\nstore: {}\ntelemetry: { content: on, otlp: x }"),
-       {"4:1: `quality` is not supported by this version", "5:1: a store needs the field `ledger`",
-        "6:23: `content`: on is not supported by this version",
-        "6:27: `otlp` is not supported by this version"},
+      {around("store: {}\ntelemetry: { content: on, otlp: x }"),
+       {"4:1: a store needs the field `ledger`", "5:23: `content`: on is not supported by this version",
+        "5:27: `otlp` is not supported by this version"},
        "what this version would not do"},
   };
 

@@ -131,6 +131,9 @@ void compare_field(const Json& node, const Field& field, std::set<std::string_vi
     case Kind::percent:
       ref("percent");
       break;
+    case Kind::percentile_or_duration:
+      ref("percentile_or_duration");
+      break;
     case Kind::address:
       ref("address");
       break;
@@ -232,6 +235,10 @@ TEST(Schema, AgreesWithTheLoader) {
     return providers + "models: { m: { targets: [ { provider: o } ], " + fields + " } }\n";
   };
 
+  const auto target = [&](const std::string& fields) {
+    return providers + "models: { m: { targets: [ { provider: o, " + fields + " } ] } }\n";
+  };
+
   const struct {
     std::string text;
     bool accepted;
@@ -244,6 +251,17 @@ TEST(Schema, AgreesWithTheLoader) {
       {providers + "models: { m: { targets: [ { provider: o, weight: -1 } ] } }\n", false},
       {providers + "models: { m: { targets: [ { provider: o, weight: 0.5, tier: 2 } ] } }\n", true},
       {providers + "models: { m: { targets: [ { provider: o, tier: 0.5 } ] } }\n", false},
+      {target("canary: 5%, concurrent: 8, context_tokens: 200000"), true},
+      {target("concurrent: auto"), true},
+      {target("concurrent: 0"), false},
+      {target("canary: 0.05"), false},
+      {target("prices: { input: 3, output: 15 }"), true},
+      {target("prices: { input: 3 }"), false},
+      {target("when: {}"), true},
+      {target("when: { headers: { x-team: \"a*\" }, input_tokens: { min: 10, max: 20 }, tools: false }"),
+       true},
+      {target("when: { input_tokens: { max: 0 } }"), false},
+      {target("when: { vision: true }"), false},
       {whole + "more: 1\n", false},
       {whole + "server: { workers: auto }\n", true},
       {whole + "server: { workers: 4 }\n", true},
@@ -258,12 +276,28 @@ TEST(Schema, AgreesWithTheLoader) {
       {whole + "server: { limits: { idle: 0s } }\n", false},
       {whole + "server: []\n", false},
       {model("strategy: priority"), true},
-      {model("strategy: score"), false},
+      {model("strategy: score"), true},
+      {model("strategy: best"), false},
+      {model("strategy: score, objectives: { quality: 1, cost: 0.5 }"), true},
+      {model("objectives: { quality: -1 }"), false},
+      {model("objectives: { speed: 1 }"), false},
       {model("strict: true"), true},
       {model("strict: \"true\""), false},
-      {model("hedge: {}"), false},
+      {model("hedge: {}"), true},
+      {model("hedge: { after: p95, budget: 5% }"), true},
+      {model("hedge: { after: 800ms }"), true},
+      {model("hedge: { after: p100 }"), false},
+      {model("hedge: { after: p49 }"), false},
+      {model("hedge: { after: 0ms }"), false},
       {model("on_break: error"), true},
-      {model("on_break: continue"), false},
+      {model("on_break: continue, mark_seam: true"), true},
+      {model("on_break: retry"), false},
+      {model("sticky: session"), true},
+      {model("sticky: true"), false},
+      {model("feedback: false"), true},
+      {model("fallbacks: {}"), true},
+      {model("fallbacks: { refusal: [ m ] }"), false},
+      {model("shadow: { share: 1% }"), false},
       {model("retry: { attempts: 3, budget: 20% }"), true},
       {model("retry: { budget: 0.2 }"), false},
       {model("timeouts: { total: 10m }"), true},
@@ -283,7 +317,24 @@ TEST(Schema, AgreesWithTheLoader) {
       {whole + "store: { ledger: l.db, responses: { keep: 720h, max: 10, bytes: 1GiB } }\n", true},
       {whole + "store: { ledger: l.db, responses: { keep: 30d } }\n", false},
       {whole + "store: { ledger: l.db, responses: { max: 0 } }\n", false},
-      {whole + "quality: {}\n", false},
+      {whole + "store: { ledger: l.db, decisions: { enabled: false, keep: 24h, max: 5 } }\n", true},
+      {whole + "store: { ledger: l.db, decisions: { max: 0 } }\n", false},
+      {whole + "keys: [ { name: a, secret: \"${TEAM_A_KEY}\", priority: batch, shadow: true } ]\n", true},
+      {whole + "keys: [ { name: a, secret: \"${TEAM_A_KEY}\", priority: 2 } ]\n", false},
+      {whole + "quality: {}\n", true},
+      {whole + "quality: { mode: watch, false_eject_every: 1000, dwell: 1s, dwell_max: 48h, rise: 5s }\n",
+       true},
+      {whole + "quality: { mode: on }\n", false},
+      {whole + "quality: { false_eject_every: 10 }\n", false},
+      {whole + "quality: { learn: { observations: 20, blocks: 1, for: 1s, block: 1s } }\n", true},
+      {whole + "quality: { learn: { observations: 19 } }\n", false},
+      {whole + "quality: { signals: { canary: { mode: act, tolerance: 3%, rate: 1.5% } } }\n", true},
+      {whole + "quality: { signals: { canaries: {} } }\n", false},
+      {whole + "quality: { signals: { canary: { rate: 0.01 } } }\n", false},
+      {whole + "quality: { probes: { enabled: true, budget: 1%, tokens_per_hour: 0, families: [ sort ] } }\n",
+       true},
+      {whole + "quality: { judge: { model: m, sentinels: 5% } }\n", true},
+      {whole + "quality: { judge: {} }\n", false},
   };
 
   const auto fake = test::usual();
