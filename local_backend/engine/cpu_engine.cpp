@@ -60,17 +60,20 @@ std::optional<int> CpuEngine::count_text_tokens(std::string_view text) const {
 Engine::Submitted CpuEngine::submit(GenerateRequest request, std::shared_ptr<Sink> sink) {
   Submitted out;
   out.context_tokens = context_tokens();
-  out.prompt_tokens = least_tokens(request.messages);
+  out.prompt_tokens = std::max(least_tokens(request.messages), least_tokens(request.prefix.size()));
   std::vector<int> prompt;
+  Continuation begun;
   if (out.prompt_tokens < out.context_tokens) {
     prompt = render(request.messages);
-    out.prompt_tokens = static_cast<int>(prompt.size());
+    begun = continue_text(request.prefix, *loaded_.tokenizer);
+    out.prompt_tokens = static_cast<int>(prompt.size() + begun.tokens.size());
   }
   if (out.prompt_tokens >= out.context_tokens) {
     out.refusal = Refusal::prompt_too_long;
     return out;
   }
-  enqueue(std::make_unique<Sequence>(next_id_++, std::move(request), std::move(prompt), std::move(sink)),
+  enqueue(std::make_unique<Sequence>(next_id_++, std::move(request), std::move(prompt), std::move(begun),
+                                     std::move(sink)),
           out);
   return out;
 }

@@ -31,6 +31,10 @@ struct GenerateRequest {
   int max_tokens = 0;  // 0: until the context is full.
   Sampling sampling;
   std::vector<std::string> stop;  // None empty.
+  // The beginning of the answer, which was given already: the answer goes on behind it as if the model had
+  // said it all itself, and only what is new is sent. It counts for max_tokens and for the stop strings. When
+  // it ends inside a sequence of UTF-8, the first text begins with the rest of that sequence.
+  std::string prefix = {};
 };
 
 struct Outcome {
@@ -39,6 +43,7 @@ struct Outcome {
   std::string message;      // Why, for failed.
   int input_tokens = 0;
   int output_tokens = 0;
+  int prefix_tokens = 0;  // Of the output tokens, those that say no more than the request's prefix.
 };
 
 // Receives one request's output, on the engine's thread; must not block, nor destroy the engine. It may
@@ -100,8 +105,9 @@ class Engine {
   struct Submitted {
     Refusal refusal = Refusal::none;
     std::uint64_t id = 0;  // For cancel(); 0 when refused.
-    // For the message when the prompt is too long. Of a prompt of more than 1 MiB that cannot fit whatever
-    // its tokens are, they are not counted: prompt_tokens is then the least that it may have.
+    // For the message when the prompt, with the prefix of the answer, is too long. Of a prompt of more than 1
+    // MiB that cannot fit whatever its tokens are, they are not counted: prompt_tokens is then the least that
+    // it may have.
     int prompt_tokens = 0, context_tokens = 0;
     int input = 0;  // The index of the input at fault, of an embedding request.
   };

@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace switchyard::local {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+}  // namespace
 
 Random::Random(std::uint64_t seed) {
   for (auto& word : state_) {
@@ -33,7 +39,7 @@ std::uint64_t Random::next() {
 void Sampler::keep_likeliest(std::span<const float> logits) {
   choices_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i)
-    if (!std::isnan(logits[i])) choices_.push_back({logits[i], static_cast<int>(i)});
+    if (logits[i] > -kInfinity) choices_.push_back({logits[i], static_cast<int>(i)});
   const auto likelier = [](const Choice& a, const Choice& b) {
     return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
   };

@@ -24,7 +24,8 @@ class Random {
 
 // Picks the next token. At temperature 0 the largest logit, the lowest id of equals. Otherwise from
 // softmax(logits / temperature), cut to the top_k most likely, to those with at least min_p of the
-// likeliest's probability, and to the smallest set that holds top_p of what is left; each in this order.
+// likeliest's probability, and to the smallest set that holds top_p of what is left; each in this order. A
+// logit of minus infinity, or that is no number, is no choice.
 class Sampler {
  public:
   explicit Sampler(const Sampling& sampling) : sampling_(sampling), random_(sampling.seed) {}

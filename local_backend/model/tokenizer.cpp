@@ -184,6 +184,11 @@ void Tokenizer::encode(std::string_view text, std::vector<int>& ids) const {
   for (const auto piece : pre_->split(valid)) encode_piece(piece, ids);
 }
 
+std::size_t Tokenizer::last_piece(std::string_view text) const {
+  const auto pieces = pre_->split(text);
+  return pieces.empty() ? 0 : text.size() - pieces.back().size();
+}
+
 // Joins the neighbouring pair of the lowest rank until no pair is a merge. With a heap, so that a piece of n
 // bytes takes n log n steps: pieces come from outside and have no limit of their own.
 void Tokenizer::encode_piece(std::string_view piece, std::vector<int>& ids) const {

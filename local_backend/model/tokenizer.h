@@ -27,6 +27,10 @@ class Tokenizer {
   // Appends the ids of `text`; parts that are no UTF-8 are taken as U+FFFD.
   void encode(std::string_view text, std::vector<int>& ids) const;
 
+  // Where the last of the text's pieces begins that no token crosses. What is put behind the text changes no
+  // token before it.
+  std::size_t last_piece(std::string_view text) const;
+
   // The bytes that a token stands for, not always whole UTF-8 sequences; empty for a special token.
   std::string_view bytes(int id) const { return bytes_[static_cast<std::size_t>(id)]; }
 

@@ -30,6 +30,9 @@ class Utf8Stream {
   // The stream ended: a sequence that never became whole is U+FFFD.
   std::string finish();
 
+  // The start of a sequence that waits for its end.
+  std::string_view held() const { return held_; }
+
  private:
   std::string held_;  // At most 3 bytes, the start of a sequence.
 };
