@@ -9,9 +9,9 @@ namespace switchyard::config {
 inline constexpr std::string_view kQualityModes[] = {"off", "watch", "act"};  // In QualityMode's order.
 
 // Families of graded questions.
-inline constexpr std::string_view kProbeFamilies[] = {
-    "arithmetic", "dates",      "json_schema", "two_tools",   "constraints", "table_lookup",
-    "sort",       "extraction", "memory",      "code_output", "translation", "list"};
+inline constexpr std::string_view kProbeFamilies[] = {"arithmetic",  "dates", "json",        "tool_calls",
+                                                      "constraints", "table", "sorting",     "extraction",
+                                                      "memory",      "code",  "translation", "long_list"};
 
 inline constexpr Field kSignalFields[] = {
     {.name = "mode",
@@ -127,6 +127,10 @@ inline constexpr Field kSignalsFields[] = {
     {.name = "embedding_drift",
      .kind = Kind::record,
      .description = "Embeddings of fixed texts that moved.",
+     .record = &kSignal},
+    {.name = "session_cluster",
+     .kind = Kind::record,
+     .description = "Sessions of which all answers are worse, while others' are as ever.",
      .record = &kSignal},
 };
 inline constexpr Record kSignals{"signals", kSignalsFields};

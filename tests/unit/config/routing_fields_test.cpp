@@ -137,7 +137,7 @@ TEST(QualityFields, AreAllRead) {
   signals:
     refusal: { mode: off }
     canary:  { mode: act, tolerance: 3%, rate: 1.5% }
-  probes: { enabled: true, budget: 1%, tokens_per_hour: 500, families: [ sort, dates ], identity: false, contract: false }
+  probes: { enabled: true, budget: 1%, tokens_per_hour: 500, families: [ sorting, dates ], identity: false, contract: false }
   judge: { model: m, sentinels: 10% })"));
   ASSERT_THAT(texts(result.problems), IsEmpty());
   EXPECT_THAT(texts(result.warnings), IsEmpty());
@@ -161,7 +161,7 @@ TEST(QualityFields, AreAllRead) {
   EXPECT_TRUE(quality.probes.enabled);
   EXPECT_EQ(quality.probes.budget, 0.01);
   EXPECT_EQ(quality.probes.tokens_per_hour, 500);
-  EXPECT_THAT(quality.probes.families, ElementsAre("sort", "dates"));
+  EXPECT_THAT(quality.probes.families, ElementsAre("sorting", "dates"));
   EXPECT_FALSE(quality.probes.identity);
   EXPECT_FALSE(quality.probes.contract);
   EXPECT_EQ(quality.judge->model, "m");
@@ -272,8 +272,8 @@ TEST(QualityFields, EveryProblemAtItsPlace) {
         "4:53: `rate` must be a share from 0% to 100%, such as 20%",
         "4:62: `mode` must be off, watch or act"},
        "signals"},
-      {around("quality: { probes: { families: [ sort, sorts ] } }"),
-       {"4:40: no family of probes is called \"sorts\"; did you mean \"sort\"?"},
+      {around("quality: { probes: { families: [ dates, datse ] } }"),
+       {"4:41: no family of probes is called \"datse\"; did you mean \"dates\"?"},
        "a family"},
       {around("quality: { judge: {} }"),
        {"4:12: a judge needs the field `model`"},
