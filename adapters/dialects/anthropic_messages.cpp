@@ -185,68 +185,6 @@ Json input_of(std::string_view arguments) {
 
 namespace {
 
-class Scanner final : public FrameScanner {
- protected:
-  Result<Verdict> inspect(const SseRecord& record) override {
-    const auto parsed = parse_event_json(record.data, record.readable);
-    if (!parsed) return parsed.error();
-    if (!parsed->is_object()) return fail(ErrorKind::bad_reply, "the provider's event is no JSON object");
-    const std::string_view named = string_at(*parsed, "type");
-    const std::string_view type = named.empty() ? record.event : named;
-    if (type == "content_block_delta") {
-      look_at_delta(*parsed);
-    } else if (type == "content_block_start") {
-      look_at_block(*parsed);
-    } else if (type == "message_start") {
-      simdjson::dom::element message;
-      if (!(*parsed)["message"].get(message)) count(message);
-    } else if (type == "message_delta") {
-      count(*parsed);
-      simdjson::dom::element delta;
-      if (!(*parsed)["delta"].get(delta)) has_stop_reason_ |= !string_at(delta, "stop_reason").empty();
-    } else if (type == "message_stop") {
-      complete_ = true;
-    } else if (type == "error") {
-      error_ = to_error(read_error(*parsed, 0));
-    }
-    return Verdict::forward;
-  }
-
-  std::string_view missing_terminator() const override {
-    if (!has_stop_reason_) return {};
-    return "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
-  }
-
- private:
-  void look_at_delta(const simdjson::dom::element& event) {
-    simdjson::dom::element delta;
-    if (has_content_ || event["delta"].get(delta)) return;
-    for (const std::string_view name : {"text", "thinking", "partial_json"}) {
-      if (!string_at(delta, name).empty()) has_content_ = true;
-    }
-  }
-
-  // A block of text or thinking may be opened long before its first token.
-  void look_at_block(const simdjson::dom::element& event) {
-    simdjson::dom::element block;
-    if (has_content_ || event["content_block"].get(block)) return;
-    const std::string_view type = string_at(block, "type");
-    if (type == "text" || type == "thinking") {
-      has_content_ = !string_at(block, type).empty();
-    } else {
-      has_content_ = true;
-    }
-  }
-
-  void count(const simdjson::dom::element& holder) {
-    counts_.merge(holder);
-    if (counts_.seen) usage_ = counts_.total();
-  }
-
-  TokenCounts counts_;
-  bool has_stop_reason_ = false;
-};
-
 struct Shape {
   int status;
   std::string_view type;
@@ -380,39 +318,13 @@ class AnthropicMessages final : public Dialect {
   }
 
   std::unique_ptr<StreamScanner> make_scanner(ScanOptions) const override {
-    return std::make_unique<Scanner>();
+    return anthropic::make_scanner();
   }
 
   using Dialect::scan_reply;
 
-  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const override {
-    const auto not_json = [] {
-      return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
-    };
-    OnDemand document;
-    simdjson::ondemand::object reply;
-    if (document.open(body, capacity, reply)) return not_json();
-    TokenCounts counts;
-    bool has_content = false;
-    for (auto field : reply) {
-      std::string_view name, text;
-      if (field.error() || field.unescaped_key().get(name)) return not_json();
-      simdjson::ondemand::value value = field.value_unsafe().value();
-      simdjson::ondemand::json_type type;
-      if (value.type().get(type)) return not_json();
-      if (name == "usage" && type == simdjson::ondemand::json_type::object) {
-        if (walk_text(value, text)) return not_json();
-        const auto parsed = parse_event_json("{\"usage\":" + std::string(text) + "}");
-        if (!parsed) return parsed.error();
-        counts.merge(*parsed);
-        continue;
-      }
-      has_content |= name == "content" && type == simdjson::ondemand::json_type::array;
-      if (walk(value, 2)) return not_json();
-    }
-    if (!document.at_end()) return not_json();
-    if (!has_content) return fail(ErrorKind::bad_reply, "the provider's reply is no message");
-    return counts.total();
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap) const override {
+    return anthropic::scan_reply(body, capacity, tap);
   }
 };
 

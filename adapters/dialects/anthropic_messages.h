@@ -20,6 +20,11 @@ Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTra
 // anthropic_messages_reply.cpp
 std::unique_ptr<EventParser> make_event_parser();
 Result<> parse_reply(std::string_view body, std::vector<Event>& out);
+// What a stop_reason says; an unknown one is a stop.
+FinishReason finish_reason_of(std::string_view stop_reason);
+// anthropic_messages_scan.cpp
+std::unique_ptr<StreamScanner> make_scanner();
+Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap);
 // anthropic_messages_reply_write.cpp
 std::unique_ptr<EventWriter> make_event_writer(ReplyContext context);
 std::string write_reply(const std::vector<Event>& events, const ReplyContext& context);

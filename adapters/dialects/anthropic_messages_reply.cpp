@@ -24,15 +24,6 @@ Event redacted(std::string_view text) {
 
 using Element = simdjson::dom::element;
 
-FinishReason reason_of(std::string_view stop_reason) {
-  if (stop_reason == "max_tokens" || stop_reason == "model_context_window_exceeded") {
-    return FinishReason::length;
-  }
-  if (stop_reason == "tool_use") return FinishReason::tool_calls;
-  if (stop_reason == "refusal") return FinishReason::content_filter;
-  return FinishReason::stop;  // end_turn, stop_sequence, pause_turn, and what is added one day.
-}
-
 // The JSON text of a tool_use block's input; empty when it has none.
 std::string input_text(const Element& block) {
   simdjson::dom::object input;
@@ -50,7 +41,7 @@ struct Ending {
     const std::string_view stop_reason = string_at(holder, "stop_reason");
     if (stop_reason.empty()) return;
     is_known = true;
-    reason = reason_of(stop_reason);
+    reason = finish_reason_of(stop_reason);
     std::string_view sequence;
     if (stop_reason == "stop_sequence" && !holder["stop_sequence"].get(sequence)) stop_sequence = sequence;
   }
@@ -262,6 +253,15 @@ void add_block(const Element& block, int& calls, std::vector<Event>& out) {
 }
 
 }  // namespace
+
+FinishReason finish_reason_of(std::string_view stop_reason) {
+  if (stop_reason == "max_tokens" || stop_reason == "model_context_window_exceeded") {
+    return FinishReason::length;
+  }
+  if (stop_reason == "tool_use") return FinishReason::tool_calls;
+  if (stop_reason == "refusal") return FinishReason::content_filter;
+  return FinishReason::stop;  // end_turn, stop_sequence, pause_turn, and what is added one day.
+}
 
 std::unique_ptr<EventParser> make_event_parser() {
   return std::make_unique<Parser>();

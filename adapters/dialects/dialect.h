@@ -3,6 +3,7 @@
 #include "adapters/canonical/event.h"
 #include "adapters/canonical/request.h"
 #include "adapters/canonical/result.h"
+#include "adapters/dialects/reply_tap.h"
 
 #include <memory>
 #include <optional>
@@ -12,6 +13,15 @@
 #include <vector>
 
 namespace switchyard {
+
+// Bytes of a body, from the first to one past the last. Empty: there are none.
+struct Span {
+  std::size_t begin = 0, end = 0;
+
+  bool empty() const { return begin == end; }
+
+  std::string_view of(std::string_view body) const { return body.substr(begin, end - begin); }
+};
 
 // Where the body of a chat request says which model it is for and how it wants its answer. Read from the
 // bytes without building a tree; offsets are into the body.
@@ -24,6 +34,18 @@ struct Envelope {
   bool include_usage = false;    // stream_options.include_usage is true.
   bool json_array = false;       // As ReplyContext::json_array.
   std::size_t object_begin = 0;  // The '{' of the body: a member may be inserted after it.
+
+  // What decides where a request goes, as far as the top of a body says it in any dialect. A value of the
+  // wrong type says nothing here: whoever reads the whole request refuses it.
+  std::uint32_t output_tokens_max = 0;  // The limit that the caller set; 0: none.
+  std::uint32_t choices = 1;
+  bool has_tools = false, wants_json = false;
+  bool has_stop = false;        // Stop sequences of the caller's own.
+  bool asks_to_reason = false;  // Reasoning is asked for, in a way that leaves the model no choice.
+  std::string user;             // `user`, or metadata's `session_id` or `user_id`: whose session it is.
+  // Values that read_expectations() reads more out of; `format` is the one that the JSON is asked for in.
+  Span tools, format;
+  Span conversation;  // messages, input, contents or prompt.
 };
 
 // What a target takes, as far as it changes the request that is written for it. A row of the table of
@@ -104,6 +126,12 @@ class StreamScanner {
   virtual bool is_complete() const = 0;  // The dialect's terminator has been seen.
   virtual const std::optional<Error>& error() const = 0;
   virtual const std::optional<Usage>& usage() const = 0;
+
+  // Who hears what the frames say, or null. It must live as long as feed() and finish() are called.
+  void set_tap(ReplyTap* tap) { tap_ = tap; }
+
+ protected:
+  ReplyTap* tap_ = nullptr;
 };
 
 // What a writer needs besides the events.
@@ -179,10 +207,10 @@ class Dialect {
   virtual std::unique_ptr<StreamScanner> make_scanner(ScanOptions options) const = 0;
   // Reads usage out of a whole reply that passes through; fails with bad_reply when it is not a complete JSON
   // reply of this dialect. `capacity` as of read_envelope(). Nothing of the reply is copied, however large it
-  // is.
-  virtual Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const = 0;
+  // is. `tap` hears what the reply says, or is null; of a reply that fails it may have heard a part.
+  virtual Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap) const = 0;
 
-  Result<Usage> scan_reply(std::string_view body) const { return scan_reply(body, body.size()); }
+  Result<Usage> scan_reply(std::string_view body) const { return scan_reply(body, body.size(), nullptr); }
 };
 
 inline constexpr std::size_t kEventBytesMax = 16u << 20;  // One SSE event; over it the reply is refused.
@@ -193,6 +221,18 @@ inline constexpr std::size_t kEventBytesMax = 16u << 20;  // One SSE event; over
 Result<Envelope> read_envelope(std::string_view body, std::size_t capacity, bool needs_model = true);
 
 inline constexpr std::size_t kBodyPadding = 64;
+
+// What a chat body asks of its answer.
+struct Expectations {
+  std::vector<Tool> tools;        // Names and schemas, as in ChatRequest.
+  bool has_hosted_tools = false;  // And tools of the provider's own, whose names and schemas it knows alone.
+  std::optional<ResponseFormat> format;
+};
+
+// Reads them out of the envelope's values alone, not of the conversation. Fails with invalid_request where
+// parse_request() would.
+Result<Expectations> read_expectations(const Dialect& dialect, std::string_view body,
+                                       const Envelope& envelope);
 
 // Every dialect, by name: the explicit table (no static registration). Null for an unknown name.
 const Dialect* find_dialect(std::string_view name);

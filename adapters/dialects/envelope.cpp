@@ -5,6 +5,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <memory>
 
@@ -23,8 +24,8 @@ Error not_json() {
 // Reads the members that matter, once each: a body that two readers could read in two ways is refused.
 class EnvelopeReader {
  public:
-  EnvelopeReader(std::string_view body, bool needs_model, Envelope& envelope)
-      : body_(body), needs_model_(needs_model), envelope_(envelope) {}
+  EnvelopeReader(OnDemand& document, bool needs_model, Envelope& envelope)
+      : document_(document), body_(document.text()), needs_model_(needs_model), envelope_(envelope) {}
 
   Result<> read(ondemand::object object) {
     for (auto field : object) {
@@ -38,8 +39,8 @@ class EnvelopeReader {
         taken = once(has_stream_, "stream") ? boolean(value, "stream", envelope_.stream) : twice("stream");
       } else if (name == "stream_options") {
         taken = once(has_options_, "stream_options") ? options(value) : twice("stream_options");
-      } else if (walk(value, 2)) {
-        taken = not_json();
+      } else {
+        taken = note(name, value, 2);
       }
       if (!taken) return taken;
     }
@@ -52,6 +53,198 @@ class EnvelopeReader {
 
   static Error twice(const char* name) {
     return fail(ErrorKind::invalid_request, std::string(name) + " is given twice", name);
+  }
+
+  // Members that tell where a request should go and what its answer must be like. A group's members count
+  // like those of the body: {"metadata": {"user_id": ...}}, Gemini's generationConfig.
+  enum class Member {
+    other,
+    limit,
+    choices,
+    stop,
+    user,
+    effort,
+    reasoning,
+    conversation,
+    tools,
+    functions,
+    format,
+    mime_type,
+    schema,
+    group
+  };
+
+  static Member member_of(std::string_view name) {
+    static constexpr std::pair<std::string_view, Member> kMembers[] = {
+        {"messages", Member::conversation},
+        {"input", Member::conversation},
+        {"contents", Member::conversation},
+        {"prompt", Member::conversation},
+        {"max_tokens", Member::limit},
+        {"max_completion_tokens", Member::limit},
+        {"max_output_tokens", Member::limit},
+        {"maxOutputTokens", Member::limit},
+        {"n", Member::choices},
+        {"candidateCount", Member::choices},
+        {"stop", Member::stop},
+        {"stop_sequences", Member::stop},
+        {"stopSequences", Member::stop},
+        {"user", Member::user},
+        {"user_id", Member::user},
+        {"session_id", Member::user},
+        {"reasoning_effort", Member::effort},
+        {"reasoning", Member::reasoning},
+        {"thinking", Member::reasoning},
+        {"thinkingConfig", Member::reasoning},
+        {"tools", Member::tools},
+        {"functions", Member::functions},
+        {"response_format", Member::format},
+        {"text", Member::format},
+        {"output_config", Member::format},
+        {"output_format", Member::format},
+        {"responseMimeType", Member::mime_type},
+        {"responseSchema", Member::schema},
+        {"responseJsonSchema", Member::schema},
+        {"metadata", Member::group},
+        {"generationConfig", Member::group}};
+    const auto* const found = std::ranges::find(kMembers, name, &std::pair<std::string_view, Member>::first);
+    return found != std::end(kMembers) ? found->second : Member::other;
+  }
+
+  // Walks a member, and notes what it says. A value of the wrong type says nothing here.
+  Result<> note(std::string_view name, ondemand::value value, int depth) {
+    const std::string_view token = value.raw_json_token();  // Of a list its bracket: what follows comes next.
+    const Member member = member_of(name);
+    switch (member) {
+      case Member::limit:
+        number(token, envelope_.output_tokens_max);
+        break;
+      case Member::choices:
+        number(token, envelope_.choices);
+        break;
+      case Member::stop:
+        envelope_.has_stop |= is_given(token);
+        break;
+      case Member::effort:
+        envelope_.asks_to_reason |= !may_not_reason(token);
+        break;
+      case Member::functions:
+        envelope_.has_tools |= is_given(token);
+        break;
+      case Member::mime_type:
+        envelope_.wants_json = token.starts_with("\"application/json\"");
+        break;
+      case Member::user:
+        return user(value, depth);
+      case Member::conversation:
+        return depth == 2 ? span(value, envelope_.conversation) : walked(value, depth);
+      case Member::tools:
+        if (depth > 2) return walked(value, depth);
+        envelope_.has_tools |= is_given(token);
+        return span(value, envelope_.tools);
+      case Member::reasoning:
+        return members(value, depth, [&](std::string_view inner, ondemand::value setting) {
+          return reasoning(inner, setting, depth + 1);
+        });
+      case Member::format:
+        return depth == 2 ? format(value) : walked(value, depth);
+      case Member::group:
+        return depth == 2 ? group(value, name) : walked(value, depth);
+      case Member::schema:
+      case Member::other:
+        break;
+    }
+    return walked(value, depth);
+  }
+
+  static Result<> walked(ondemand::value value, int depth) {
+    return walk(value, depth) ? Result<>(not_json()) : Result<>();
+  }
+
+  // Visits the members of an object; any other value is walked.
+  template <class Visit>
+  static Result<> members(ondemand::value value, int depth, Visit visit) {
+    Result<> taken;
+    const auto error = walk_members(value, depth, [&](std::string_view name, ondemand::value member) {
+      taken = visit(name, member);
+      return taken ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
+    });
+    return taken && error ? Result<>(not_json()) : taken;
+  }
+
+  Result<> span(ondemand::value value, Span& span) {
+    const std::string_view token = value.raw_json_token();
+    const auto begin = static_cast<std::size_t>(token.data() - body_.data());
+    ondemand::json_type type;
+    if (value.type().get(type) || walk(value, 2)) return not_json();
+    if (type == ondemand::json_type::null) return {};
+    const bool is_nested = type == ondemand::json_type::array || type == ondemand::json_type::object;
+    span = {begin, is_nested ? document_.position() : begin + token.size()};
+    return {};
+  }
+
+  // A list that is not empty, or any value but null.
+  bool is_given(std::string_view token) const {
+    const char* const next = token.data() + token.size();
+    const bool is_empty = token.starts_with('[') && next < body_.data() + body_.size() && *next == ']';
+    return !token.starts_with("null") && !is_empty;
+  }
+
+  // The values with which a model may answer without a thought.
+  static bool may_not_reason(std::string_view token) {
+    return std::ranges::any_of(
+        std::initializer_list<std::string_view>{"\"disabled\"", "\"adaptive\"", "\"none\"", "\"minimal\"",
+                                                "0", "-1", "null"},
+        [&](std::string_view word) { return token.starts_with(word); });
+  }
+
+  Result<> reasoning(std::string_view name, ondemand::value value, int depth) {
+    if (name == "type" || name == "effort" || name == "thinkingLevel" || name == "budget_tokens" ||
+        name == "thinkingBudget") {
+      envelope_.asks_to_reason |= !may_not_reason(value.raw_json_token());
+    }
+    return walked(value, depth);
+  }
+
+  Result<> user(ondemand::value value, int depth) {
+    std::string_view text;
+    if (!is_a(value, ondemand::json_type::string)) return walked(value, depth);
+    if (value.get_string().get(text)) return not_json();
+    envelope_.user = text;
+    return {};
+  }
+
+  // {"type": "json_schema", ...}, at the top or, with other settings, in a member `format`.
+  Result<> format(ondemand::value value) {
+    const auto begin = static_cast<std::size_t>(value.raw_json_token().data() - body_.data());
+    const auto type = [&](std::string_view name, ondemand::value member, int depth) {
+      if (name == "type") envelope_.wants_json |= member.raw_json_token().starts_with("\"json");
+      return walked(member, depth);
+    };
+    const auto read = members(value, 2, [&](std::string_view name, ondemand::value member) {
+      if (name != "format") return type(name, member, 3);
+      return members(member, 3, [&](std::string_view inner, ondemand::value setting) {
+        return type(inner, setting, 4);
+      });
+    });
+    if (read && envelope_.wants_json) envelope_.format = {begin, document_.position()};
+    return read;
+  }
+
+  Result<> group(ondemand::value value, std::string_view group_name) {
+    const auto begin = static_cast<std::size_t>(value.raw_json_token().data() - body_.data());
+    const auto read = members(
+        value, 2, [&](std::string_view name, ondemand::value member) { return note(name, member, 3); });
+    if (read && envelope_.wants_json && group_name == "generationConfig")
+      envelope_.format = {begin, document_.position()};
+    return read;
+  }
+
+  // What is no whole number above 0 is the provider's to refuse.
+  static void number(std::string_view token, std::uint32_t& out) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+    if (error == std::errc() && value > 0) out = static_cast<std::uint32_t>(std::min(value, kTokensMost));
   }
 
   Result<> model(ondemand::value value) {
@@ -108,6 +301,9 @@ class EnvelopeReader {
     return {};
   }
 
+  static constexpr std::uint64_t kTokensMost = 1u << 30;
+
+  OnDemand& document_;
   std::string_view body_;
   bool needs_model_;
   Envelope& envelope_;
@@ -127,10 +323,37 @@ Result<Envelope> read_envelope(std::string_view body, std::size_t capacity, bool
   if (error) return not_json();
   Envelope envelope;
   envelope.object_begin = body.find('{');
-  if (const auto read = EnvelopeReader(document.text(), needs_model, envelope).read(object); !read)
+  if (const auto read = EnvelopeReader(document, needs_model, envelope).read(object); !read)
     return read.error();
   if (!document.at_end()) return not_json();
   return envelope;
+}
+
+Result<Expectations> read_expectations(const Dialect& dialect, std::string_view body,
+                                       const Envelope& envelope) {
+  Expectations out;
+  if (envelope.tools.empty() && envelope.format.empty()) return out;
+  // The dialect's own parser, of a body that is as small as it may be.
+  std::string small = R"({"model":"m","max_tokens":1,)";
+  if (&dialect == &gemini()) {
+    small = R"({"contents":[{"role":"user","parts":[{"text":"."}]}])";
+  } else if (&dialect == &openai_responses()) {
+    small = R"({"model":"m","input":".")";
+  } else {
+    small += R"("messages":[{"role":"user","content":"."}])";
+  }
+  for (const Span span : {envelope.tools, envelope.format}) {
+    if (span.empty()) continue;
+    const std::size_t name_end = body.rfind('"', span.begin - 1);
+    const std::size_t name_begin = body.rfind('"', name_end - 1);
+    small += ',';
+    small += body.substr(name_begin, span.end - name_begin);
+  }
+  small += '}';
+  auto request = dialect.parse_request(small);
+  if (!request) return request.error();
+  return Expectations{std::move(request->tools), !request->hosted_tools.empty(),
+                      std::move(request->response_format)};
 }
 
 }  // namespace switchyard

@@ -22,7 +22,12 @@ Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTra
 // it.
 inline constexpr std::string_view kMadeUpId = "call_gm_";
 
+// gemini_scan.cpp
+std::unique_ptr<StreamScanner> make_scanner(ScanOptions options);
+Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap);
 // gemini_reply.cpp
+// What a finishReason says; an unknown one is a stop.
+FinishReason finish_reason_of(std::string_view reason);
 std::unique_ptr<EventParser> make_event_parser();
 Result<> parse_reply(std::string_view body, std::vector<Event>& out);
 // The object that a frame without the form of an event is: a stream that fails goes on with the body of an

@@ -35,15 +35,6 @@ std::optional<Error> failure_of(std::string_view reason) {
   return std::nullopt;
 }
 
-FinishReason reason_of(std::string_view reason) {
-  if (reason == "MAX_TOKENS") return FinishReason::length;
-  if (is_one_of(reason, {"SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
-                         "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"})) {
-    return FinishReason::content_filter;
-  }
-  return FinishReason::stop;  // STOP, and what is added one day.
-}
-
 // An id for a call that came without one: the same for the same reply, another for any other. Other dialects
 // want it to be unique in a conversation.
 std::string made_up_id(std::string_view reply, std::string_view name, std::string_view arguments, int index) {
@@ -86,7 +77,8 @@ class ReplyReader {
     if (!citations_.empty()) out.emplace_back(TextDelta{{}, {}, std::move(citations_)});
     if (counts_.seen) out.emplace_back(counts_.total());
     if (auto failure = failure_of(finish_)) return failure;
-    FinishReason reason = is_blocked_ && finish_.empty() ? FinishReason::content_filter : reason_of(finish_);
+    FinishReason reason =
+        is_blocked_ && finish_.empty() ? FinishReason::content_filter : finish_reason_of(finish_);
     // Calls end with STOP too: the parts tell.
     if (reason == FinishReason::stop && calls_ > 0) reason = FinishReason::tool_calls;
     out.emplace_back(Finish{reason, {}});
@@ -296,6 +288,15 @@ Result<Element> parse_bare(std::string_view frame) {
   const std::size_t begin = frame.find_first_not_of(" \t\r\n");
   if (begin == frame.npos || frame[begin] != '{') return fail(ErrorKind::bad_reply, "no JSON object");
   return parse_event_json(frame.substr(begin));
+}
+
+FinishReason finish_reason_of(std::string_view reason) {
+  if (reason == "MAX_TOKENS") return FinishReason::length;
+  if (is_one_of(reason, {"SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
+                         "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"})) {
+    return FinishReason::content_filter;
+  }
+  return FinishReason::stop;  // STOP, and what is added one day.
 }
 
 std::unique_ptr<EventParser> make_event_parser() {

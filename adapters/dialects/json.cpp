@@ -272,6 +272,10 @@ std::string_view string_at(const simdjson::dom::element& element, std::string_vi
 std::int64_t integer_at(const simdjson::dom::element& element, std::string_view name) {
   simdjson::dom::element value;
   if (element[name].get(value)) return 0;
+  return integer_of(value);
+}
+
+std::int64_t integer_of(const simdjson::dom::element& value) {
   std::int64_t integer = 0;
   if (!value.get_int64().get(integer)) return integer;
   double number = 0;

@@ -58,6 +58,7 @@ Result<simdjson::dom::element> parse_event_json(std::string_view text, std::size
 // The string, or empty for anything else.
 std::string_view string_at(const simdjson::dom::element& element, std::string_view name);
 // The number, or 0 for anything else; fractions are cut off.
+std::int64_t integer_of(const simdjson::dom::element& value);
 std::int64_t integer_at(const simdjson::dom::element& element, std::string_view name);
 
 }  // namespace switchyard

@@ -2,14 +2,12 @@
 
 #include "adapters/canonical/json_text.h"
 #include "adapters/dialects/json.h"
-#include "adapters/dialects/stream_scanner.h"
-#include "adapters/dialects/walk.h"
+#include "adapters/dialects/openai_chat_scan.h"
 
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
 
 #include <algorithm>
-#include <bitset>
 #include <charconv>
 
 namespace switchyard {
@@ -18,79 +16,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::string_view kDone = "data: [DONE]\n\n";
 constexpr std::size_t kMessageBytesMax = 500;
-
-// True for a delta that carries part of the answer.
-bool delta_has_content(const dom::element& delta) {
-  dom::object object;
-  if (delta.get_object().get(object)) return false;
-  for (const auto& [name, value] : object) {
-    if (value.is_null() || name == "role") continue;
-    std::string_view text;
-    if (!value.get_string().get(text)) {
-      if (!text.empty() && name != "obfuscation") return true;
-      continue;
-    }
-    dom::array array;
-    if (!value.get_array().get(array)) {
-      if (array.size() > 0) return true;
-    } else if (value.is_object()) {
-      return true;  // audio, function_call
-    }
-  }
-  return false;
-}
-
-class OpenAiScanner final : public FrameScanner {
- public:
-  explicit OpenAiScanner(bool drop_usage) : drop_usage_(drop_usage) {}
-
- private:
-  Result<Verdict> inspect(const SseRecord& record) override {
-    if (record.data == "[DONE]") {
-      // A server that ends every stream with it, the broken ones too, would pass a cut answer off as a whole
-      // one.
-      if (!is_finished()) return fail(ErrorKind::bad_reply, "the provider's answer has no finish reason");
-      complete_ = true;
-      return Verdict::forward;
-    }
-    const auto chunk = parse_event_json(record.data, record.readable);
-    if (!chunk) return chunk.error();
-    if (!chunk->is_object())
-      return fail(ErrorKind::bad_reply, "the provider's stream has an event that is no object");
-    dom::element error;
-    if (!(*chunk)["error"].get(error) && !error.is_null()) {
-      error_ = openai::read_error(error, 0);
-      return Verdict::drop;
-    }
-    dom::element usage;
-    const bool has_usage = !(*chunk)["usage"].get(usage) && usage.is_object();
-    if (has_usage) usage_ = openai::read_usage(usage);
-    dom::array choices;
-    const bool has_choices = !(*chunk)["choices"].get_array().get(choices) && choices.size() > 0;
-    if (has_choices) read_choices(choices);
-    return drop_usage_ && has_usage && !has_choices ? Verdict::drop : Verdict::forward;
-  }
-
-  void read_choices(const dom::array& choices) {
-    for (const dom::element choice : choices) {
-      const auto index = static_cast<std::size_t>(integer_at(choice, "index")) % begun_.size();
-      begun_.set(index);
-      dom::element delta;
-      if (!has_content_ && !choice["delta"].get(delta)) has_content_ = delta_has_content(delta);
-      if (!string_at(choice, "finish_reason").empty()) finished_.set(index);
-    }
-  }
-
-  // Some servers leave [DONE] out; an answer is complete when every choice has said why it ended.
-  std::string_view missing_terminator() const override { return is_finished() ? kDone : std::string_view(); }
-
-  bool is_finished() const { return begun_.any() && begun_ == finished_; }
-
-  bool drop_usage_;
-  std::bitset<128> begun_, finished_;  // Choices: OpenAI allows 128.
-};
 
 // An error body is one of {"error":{...}}, {"error":"..."}, {"message":...}, {"detail":"..." or a list of
 // {"msg":...}} (FastAPI), or a list of the first.
@@ -278,21 +204,6 @@ Error not_json() {
   return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
 }
 
-// Walks the choices, each on its own: a list of them is what makes a reply.
-simdjson::error_code walk_choices(simdjson::ondemand::value value, bool& has_some) {
-  simdjson::ondemand::array choices;
-  simdjson::ondemand::json_type type;
-  if (const auto error = value.type().get(type)) return error;
-  if (type != simdjson::ondemand::json_type::array) return walk(value, 2);
-  if (const auto error = value.get_array().get(choices)) return error;
-  for (auto choice : choices) {
-    if (choice.error()) return choice.error();
-    if (const auto error = walk(choice.value_unsafe(), 3)) return error;
-    has_some = true;
-  }
-  return simdjson::SUCCESS;
-}
-
 class OpenAiChat final : public Dialect {
  public:
   std::string_view name() const override { return "openai_chat"; }
@@ -349,23 +260,26 @@ class OpenAiChat final : public Dialect {
   }
 
   std::unique_ptr<StreamScanner> make_scanner(ScanOptions options) const override {
-    return std::make_unique<OpenAiScanner>(options.drop_usage);
+    return openai::make_scanner(options);
   }
 
   using Dialect::scan_reply;
 
-  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const override {
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap) const override {
     OnDemand document;
     simdjson::ondemand::object reply;
     if (document.open(body, capacity, reply)) return not_json();
     Usage usage;
     bool has_choices = false;
+    std::string_view model, build;
     for (auto field : reply) {
       std::string_view name, text;
       if (field.error() || field.unescaped_key().get(name)) return not_json();
       simdjson::ondemand::value value = field.value_unsafe().value();
       if (name == "choices") {
-        if (walk_choices(value, has_choices)) return not_json();
+        if (openai::walk_choices(value, tap, has_choices)) return not_json();
+      } else if (tap && (name == "model" || name == "system_fingerprint")) {
+        if (walk_string(value, name == "model" ? model : build)) return not_json();
       } else if (name == "usage" || name == "error") {
         const bool is_usage = name == "usage";
         if (walk_text(value, text)) return not_json();
@@ -380,6 +294,7 @@ class OpenAiChat final : public Dialect {
     }
     if (!document.at_end()) return not_json();
     if (!has_choices) return fail(ErrorKind::bad_reply, "the provider's answer has no choices");
+    if (tap && !model.empty()) tap->on_model(model, build);
     return usage;
   }
 };

@@ -27,8 +27,11 @@ Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTra
 std::unique_ptr<EventParser> make_event_parser();
 Result<> parse_reply(std::string_view body, std::vector<Event>& out);
 std::unique_ptr<EventWriter> make_event_writer(ReplyContext context);
+std::unique_ptr<StreamScanner> make_scanner(ScanOptions options);
 std::string write_reply(const std::vector<Event>& events, const ReplyContext& context);
 
+// What a finish_reason says; an unknown one is a stop.
+FinishReason finish_reason_of(std::string_view word);
 // The `usage` object of a reply or a chunk.
 Usage read_usage(const simdjson::dom::element& usage);
 // The `error` member of a reply or a chunk, whatever shape it has, as an error with that HTTP status; 0 for

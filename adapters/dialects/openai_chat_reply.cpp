@@ -13,13 +13,6 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-FinishReason finish_reason_of(std::string_view word) {
-  if (word == "length" || word == "model_length" || word == "max_tokens") return FinishReason::length;
-  if (word == "tool_calls" || word == "function_call") return FinishReason::tool_calls;
-  if (word == "content_filter") return FinishReason::content_filter;
-  return FinishReason::stop;
-}
-
 // Some providers end an answer that failed with a finish reason instead of an error.
 std::optional<Error> failure_of(std::string_view finish_reason) {
   if (finish_reason == "error")
@@ -266,6 +259,13 @@ class OpenAiEventParser final : public EventParser {
 };
 
 }  // namespace
+
+FinishReason finish_reason_of(std::string_view word) {
+  if (word == "length" || word == "model_length" || word == "max_tokens") return FinishReason::length;
+  if (word == "tool_calls" || word == "function_call") return FinishReason::tool_calls;
+  if (word == "content_filter") return FinishReason::content_filter;
+  return FinishReason::stop;
+}
 
 std::unique_ptr<EventParser> make_event_parser() {
   return std::make_unique<OpenAiEventParser>();

@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include <bitset>
+#include <utility>
 
 namespace switchyard {
 
@@ -43,6 +44,8 @@ class Scanner final : public FrameScanner {
     dom::element usage;
     const bool has_usage = !(*chunk)["usage"].get(usage) && usage.is_object();
     if (has_usage) usage_ = openai::read_usage(usage);
+    if (tap_ && !std::exchange(has_model_, true))
+      tap_->on_model(string_at(*chunk, "model"), string_at(*chunk, "system_fingerprint"));
     dom::array choices;
     const bool has_choices = !(*chunk)["choices"].get_array().get(choices) && choices.size() > 0;
     if (has_choices) read_choices(choices);
@@ -53,8 +56,12 @@ class Scanner final : public FrameScanner {
     for (const dom::element choice : choices) {
       const auto index = static_cast<std::size_t>(integer_at(choice, "index")) % begun_.size();
       begun_.set(index);
-      has_content_ |= !string_at(choice, "text").empty();
-      if (!string_at(choice, "finish_reason").empty()) finished_.set(index);
+      const std::string_view text = string_at(choice, "text"), reason = string_at(choice, "finish_reason");
+      has_content_ |= !text.empty();
+      if (!reason.empty()) finished_.set(index);
+      if (!tap_ || index != 0) continue;
+      if (!text.empty()) tap_->on_text(text);
+      if (!reason.empty()) tap_->on_finish(openai::finish_reason_of(reason));
     }
   }
 
@@ -63,7 +70,7 @@ class Scanner final : public FrameScanner {
 
   bool is_finished() const { return begun_.any() && begun_ == finished_; }
 
-  bool drop_usage_;
+  bool drop_usage_, has_model_ = false;
   std::bitset<4096> begun_, finished_;  // Choices: prompts times n.
 };
 
@@ -123,8 +130,8 @@ class OpenAiCompletions final : public Dialect {
   using Dialect::scan_reply;
 
   // The reply has the frame of a chat reply: choices, usage, or an error.
-  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const override {
-    return openai_chat().scan_reply(body, capacity);
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap) const override {
+    return openai_chat().scan_reply(body, capacity, tap);
   }
 };
 

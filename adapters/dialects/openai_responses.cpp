@@ -2,8 +2,6 @@
 
 #include "adapters/dialects/json.h"
 #include "adapters/dialects/openai_chat.h"
-#include "adapters/dialects/stream_scanner.h"
-#include "adapters/dialects/walk.h"
 
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
@@ -17,16 +15,11 @@ namespace responses {
 namespace {
 
 namespace dom = simdjson::dom;
-namespace ondemand = simdjson::ondemand;
 
 // Where a number from the wire stops, so that sums of them cannot overflow.
 constexpr std::int64_t kTokensMax = std::int64_t{1} << 50;
 // What the id of a reasoning item begins with, and all of it where the provider gave none.
 constexpr std::string_view kNoId = "rs_";
-
-Error not_json() {
-  return fail(ErrorKind::bad_reply, "the provider's answer is not valid JSON");
-}
 
 bool is_id(std::string_view text) {
   return text.starts_with(kNoId) && text.size() <= 128 && std::ranges::all_of(text, [](unsigned char c) {
@@ -34,56 +27,6 @@ bool is_id(std::string_view text) {
                   c == '-';
          });
 }
-
-class Scanner final : public FrameScanner {
- private:
-  Result<Verdict> inspect(const SseRecord& record) override {
-    if (record.data == "[DONE]") return Verdict::drop;  // Some servers add it; it ends nothing here.
-    const auto event = parse_event_json(record.data, record.readable);
-    if (!event) return event.error();
-    if (!event->is_object())
-      return fail(ErrorKind::bad_reply, "the provider's stream has an event that is no object");
-    const std::string_view named = string_at(*event, "type");
-    const std::string_view type = named.empty() ? record.event : named;
-    dom::element response;
-    const bool has_response = !(*event)["response"].get(response) && response.is_object();
-    dom::element error;
-    if (type == "error" || (!(*event)["error"].get(error) && !error.is_null())) {
-      error_ = read_error_event(*event);
-      return Verdict::drop;
-    }
-    if (type == "response.failed") {
-      error_ = has_response ? read_error_event(response) : read_error_event(*event);
-      return Verdict::drop;
-    }
-    if (type == "response.completed" || type == "response.incomplete") {
-      complete_ = true;
-      dom::element usage;
-      if (has_response && !response["usage"].get(usage) && usage.is_object()) usage_ = read_usage(usage);
-    } else if (!has_content_) {
-      look_at(type, *event);
-    }
-    return Verdict::forward;
-  }
-
-  // A message or a reasoning item may be added long before its first token; every other item is content.
-  void look_at(std::string_view type, const dom::element& event) {
-    if (type.ends_with(".delta")) {
-      std::string_view text;
-      has_content_ = event["delta"].get_string().get(text) || !text.empty();
-    } else if (type == "response.output_item.done") {
-      has_content_ = true;
-    } else if (type == "response.output_item.added") {
-      dom::element item;
-      if (event["item"].get(item)) return;
-      const std::string_view kind = string_at(item, "type");
-      has_content_ = kind != "message" && kind != "reasoning";
-    }
-  }
-
-  // The last event holds the whole response: nobody can make it up.
-  std::string_view missing_terminator() const override { return {}; }
-};
 
 class OpenAiResponses final : public Dialect {
  public:
@@ -135,39 +78,13 @@ class OpenAiResponses final : public Dialect {
   }
 
   std::unique_ptr<StreamScanner> make_scanner(ScanOptions) const override {
-    return std::make_unique<Scanner>();
+    return responses::make_scanner();
   }
 
   using Dialect::scan_reply;
 
-  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const override {
-    OnDemand document;
-    ondemand::object reply;
-    if (document.open(body, capacity, reply)) return not_json();
-    Usage usage;
-    bool has_output = false;
-    for (auto field : reply) {
-      std::string_view name, text;
-      if (field.error() || field.unescaped_key().get(name)) return not_json();
-      ondemand::value value = field.value_unsafe().value();
-      ondemand::json_type type;
-      if (value.type().get(type)) return not_json();
-      if (name == "usage" || name == "error") {
-        const bool is_usage = name == "usage";
-        if (walk_text(value, text)) return not_json();
-        if (text.empty()) continue;
-        const auto parsed = parse_event_json(text);
-        if (!parsed) return parsed.error();
-        if (!is_usage) return openai::read_error(*parsed, 0);
-        if (parsed->is_object()) usage = read_usage(*parsed);
-        continue;
-      }
-      has_output |= name == "output" && type == ondemand::json_type::array;
-      if (walk(value, 2)) return not_json();
-    }
-    if (!document.at_end()) return not_json();
-    if (!has_output) return fail(ErrorKind::bad_reply, "the provider's answer is no response");
-    return usage;
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap) const override {
+    return responses::scan_reply(body, capacity, tap);
   }
 };
 

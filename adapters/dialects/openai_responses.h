@@ -35,6 +35,9 @@ Result<WrittenRequest> write_request(const ChatRequest& request, const TargetTra
 // openai_responses_reply.cpp
 std::unique_ptr<EventParser> make_event_parser();
 Result<> parse_reply(std::string_view body, std::vector<Event>& out);
+// openai_responses_scan.cpp
+std::unique_ptr<StreamScanner> make_scanner();
+Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap);
 // openai_responses_reply_write.cpp
 std::unique_ptr<EventWriter> make_event_writer(ReplyContext context);
 std::string write_reply(const std::vector<Event>& events, const ReplyContext& context);

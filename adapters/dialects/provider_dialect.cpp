@@ -40,11 +40,12 @@ std::unique_ptr<StreamScanner> ProviderDialect::make_scanner(ScanOptions) const 
   return nullptr;
 }
 
-Result<Usage> ProviderDialect::scan_reply(std::string_view body, std::size_t) const {
+Result<Usage> ProviderDialect::scan_reply(std::string_view body, std::size_t, ReplyTap* tap) const {
   std::vector<Event> events;
   if (const auto parsed = parse_reply(body, events); !parsed) return parsed.error();
   Usage usage;
   for (const Event& event : events) {
+    if (tap) tell(event, *tap);
     if (const auto* counted = std::get_if<Usage>(&event)) usage = *counted;
   }
   return usage;

@@ -21,7 +21,7 @@ class ProviderDialect : public Dialect {
   std::unique_ptr<StreamScanner> make_scanner(ScanOptions options) const final;
 
   using Dialect::scan_reply;
-  Result<Usage> scan_reply(std::string_view body, std::size_t capacity) const final;
+  Result<Usage> scan_reply(std::string_view body, std::size_t capacity, ReplyTap* tap) const final;
 };
 
 // What the writers of these dialects share: fails with unsupported for what changes the answer and that none

@@ -57,6 +57,12 @@ bool OnDemand::at_end() {
   return document_.current_location().get(rest) == simdjson::OUT_OF_BOUNDS;
 }
 
+std::size_t OnDemand::position() {
+  const char* at = nullptr;
+  if (document_.current_location().get(at)) return text_.size();
+  return static_cast<std::size_t>(at - text_.data());
+}
+
 simdjson::error_code walk(ondemand::value value, int depth) {
   if (depth > kJsonDepthMax) return simdjson::DEPTH_ERROR;
   ondemand::json_type type;
@@ -106,6 +112,27 @@ simdjson::error_code walk(ondemand::value value, int depth) {
     }
   }
   return simdjson::INCORRECT_TYPE;
+}
+
+simdjson::error_code walk_string(ondemand::value value, std::string_view& text) {
+  ondemand::json_type type;
+  if (const auto error = value.type().get(type)) return error;
+  if (type != ondemand::json_type::string) return walk(value, 2);
+  std::string_view token = value.raw_json_token();
+  token = token.substr(1, token.rfind('"') - 1);
+  if (token.find('\\') == std::string_view::npos) {
+    text = token;
+    return simdjson::SUCCESS;
+  }
+  if (!has_good_escapes(token)) return simdjson::STRING_ERROR;
+  // Half a surrogate pair passes on, as it does everywhere; nobody can make text of it.
+  if (value.get_string().get(text)) text = {};
+  return simdjson::SUCCESS;
+}
+
+simdjson::error_code walk_document(ondemand::value value, std::string_view& text) {
+  if (const auto error = walk_text(value, text)) return error;
+  return parse_event_json(text) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
 }
 
 simdjson::error_code walk_text(ondemand::value value, std::string_view& text) {

@@ -21,6 +21,9 @@ class OnDemand {
   // True when nothing stands behind the object.
   bool at_end();
 
+  // Where the next token of the text begins, from its first byte.
+  std::size_t position();
+
  private:
   std::unique_ptr<char[]> padded_;
   std::string_view text_;
@@ -31,7 +34,51 @@ class OnDemand {
 // in its document; deeper than kJsonDepthMax is an error.
 simdjson::error_code walk(simdjson::ondemand::value value, int depth);
 
+// Walks a value and, when it is a string, gives it unescaped, valid until the next call; nothing for one that
+// is no Unicode.
+simdjson::error_code walk_string(simdjson::ondemand::value value, std::string_view& text);
+
 // Walks a value and gives its text; of a null, nothing.
 simdjson::error_code walk_text(simdjson::ondemand::value value, std::string_view& text);
+
+// Walks an object and gives its text. Fails when it is no JSON.
+simdjson::error_code walk_document(simdjson::ondemand::value value, std::string_view& text);
+
+inline bool is_a(simdjson::ondemand::value value, simdjson::ondemand::json_type wanted) {
+  simdjson::ondemand::json_type type;
+  return !value.type().get(type) && type == wanted;
+}
+
+// Walks an object by its members: visit(name, value) walks each. Whatever is no object is walked.
+template <class Visit>
+simdjson::error_code walk_members(simdjson::ondemand::value value, int depth, Visit visit) {
+  simdjson::ondemand::json_type type;
+  if (const auto error = value.type().get(type)) return error;
+  if (type != simdjson::ondemand::json_type::object) return walk(value, depth);
+  simdjson::ondemand::object object;
+  if (const auto error = value.get_object().get(object)) return error;
+  for (auto field : object) {
+    std::string_view name;
+    if (field.error()) return field.error();
+    if (const auto error = field.unescaped_key().get(name)) return error;
+    if (const auto error = visit(name, field.value_unsafe().value())) return error;
+  }
+  return simdjson::SUCCESS;
+}
+
+// Walks a list by its elements: visit(element) walks each. Whatever is no list is walked.
+template <class Visit>
+simdjson::error_code walk_elements(simdjson::ondemand::value value, int depth, Visit visit) {
+  simdjson::ondemand::json_type type;
+  if (const auto error = value.type().get(type)) return error;
+  if (type != simdjson::ondemand::json_type::array) return walk(value, depth);
+  simdjson::ondemand::array array;
+  if (const auto error = value.get_array().get(array)) return error;
+  for (auto element : array) {
+    if (element.error()) return element.error();
+    if (const auto error = visit(element.value_unsafe())) return error;
+  }
+  return simdjson::SUCCESS;
+}
 
 }  // namespace switchyard
