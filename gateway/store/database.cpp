@@ -12,7 +12,7 @@ namespace switchyard::store {
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53575944;  // "SWYD"
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 constexpr int kBusy_ms = 2000;  // Another process may have the file open: a shell, a backup.
 
 // The texts are last: what comes before them is read without them. The index has all that expiry and totals
@@ -33,7 +33,24 @@ CREATE TABLE responses (
 ) STRICT;
 CREATE INDEX responses_by_age ON responses (created_s, bytes);
 PRAGMA application_id = 1398233412;
-PRAGMA user_version = 1;
+)";
+
+// What version 2 adds. Later decisions have higher numbers.
+constexpr const char* kRecordsSchema = R"(
+CREATE TABLE kept_values (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE decisions (
+  number INTEGER PRIMARY KEY,
+  request_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX decisions_by_request ON decisions (request_id);
+CREATE INDEX decisions_by_age ON decisions (at_ms);
+PRAGMA user_version = 2;
 )";
 static_assert(kApplicationId == 1398233412);
 
@@ -87,6 +104,9 @@ Result<> Database::set_up(const std::string& path) {
   if (*version == 0) {
     if (const auto made_tables = execute(kSchema); !made_tables) return words(made_tables.error());
   }
+  if (*version < 2) {
+    if (const auto made_tables = execute(kRecordsSchema); !made_tables) return words(made_tables.error());
+  }
   if (const auto done = commit(); !done) return words(done.error());
   if (const auto prepared = prepare(); !prepared) return words(prepared.error());
   if (const auto counted = recount(); !counted) return words(counted.error());
@@ -123,7 +143,7 @@ Result<> Database::prepare() {
           connection,
           "SELECT previous, input, output FROM responses WHERE key = ? AND id = ? AND created_s >= ?");
   if (!prepared) return failure();
-  return {};
+  return prepare_records();
 }
 
 Error Database::failure() const {

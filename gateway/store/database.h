@@ -11,6 +11,19 @@
 
 namespace switchyard::store {
 
+// Why a request went where it went, as one line of JSON (routing::to_json).
+struct DecisionRow {
+  std::string request_id, model;
+  std::int64_t at_ms = 0;  // Milliseconds since the epoch.
+  std::string record;
+};
+
+// Which decisions are asked for: of one request, or the newest of a model; of any where both are empty.
+struct DecisionQuery {
+  std::string request_id, model;
+  int limit = 100;
+};
+
 // A response that is kept, with what a later request needs to go on from it.
 struct Entry {
   std::string id;        // As the client knows it; unique for the key.
@@ -67,6 +80,17 @@ class Database {
   Result<std::optional<std::string>> conversation(const std::string& key, const std::string& id,
                                                   std::int64_t since_s);
 
+  // A small text under a name, which replaces the one before: what scores have learnt.
+  Result<> put_value(const std::string& name, const std::string& value);
+  // Nothing when there is none.
+  Result<std::optional<std::string>> value(const std::string& name);
+
+  Result<> put(const DecisionRow& row);
+  // Removes decisions that are older, and all but the newest `entries_max`.
+  Result<> trim_decisions(std::int64_t since_ms, std::int64_t entries_max);
+  // The records, the newest first, a line each.
+  Result<std::string> decisions(const DecisionQuery& query);
+
   // Counts again: after a failure of the disk, or for what another process has done.
   Result<> recount();
 
@@ -82,13 +106,16 @@ class Database {
   Result<> set_up(const std::string& path);
   Result<> check_owner();
   Result<> prepare();
+  Result<> prepare_records();
   Result<> execute(const char* text);
   Result<std::int64_t> number_of(const char* text);
   bool drop(Query& query);
   Error failure() const;
 
   std::unique_ptr<sqlite3, Close> connection_;
-  Statement insert_, remove_, remove_oldest_, expire_, response_, turn_;  // Go before the connection.
+  // Go before the connection.
+  Statement insert_, remove_, remove_oldest_, expire_, response_, turn_;
+  Statement put_value_, value_, put_decision_, expire_decisions_, trim_decisions_, decision_of_, decisions_;
   Totals totals_;
 };
 

@@ -8,6 +8,12 @@
 
 namespace switchyard::store {
 
+namespace {
+
+constexpr std::size_t kDecisionBytes = 2048;  // About what one takes while it waits.
+
+}  // namespace
+
 // Carries an answer from the ledger's thread to the event loop that asked.
 class Ledger::Answer : public std::enable_shared_from_this<Answer> {
  public:
@@ -86,11 +92,13 @@ void Ledger::watch(std::function<void(const std::string&)> on_failure) {
 }
 
 std::size_t Ledger::bytes_of(const Job& job) {
-  const auto* entry = std::get_if<Entry>(&job);
-  return entry ? static_cast<std::size_t>(entry->bytes()) : 0;
+  if (const auto* entry = std::get_if<Entry>(&job)) return static_cast<std::size_t>(entry->bytes());
+  if (const auto* value = std::get_if<Value>(&job)) return value->value.size();
+  const auto* decisions = std::get_if<Decisions>(&job);
+  return decisions ? decisions->count * kDecisionBytes : 0;
 }
 
-bool Ledger::push(Job job) {
+bool Ledger::push(Job& job) {
   const std::size_t bytes = bytes_of(job);
   {
     const std::lock_guard lock(mutex_);
@@ -104,7 +112,28 @@ bool Ledger::push(Job job) {
 }
 
 void Ledger::put(Entry entry) {
-  if (!push(std::move(entry))) dropped_.fetch_add(1);
+  Job job = std::move(entry);
+  if (!push(job)) dropped_.fetch_add(1);
+}
+
+void Ledger::put_value(std::string name, std::string value) {
+  Job job = Value{std::move(name), std::move(value)};
+  if (!push(job)) dropped_.fetch_add(1);
+}
+
+void Ledger::put_decisions(std::size_t count, std::function<std::vector<DecisionRow>()> render) {
+  Job job = Decisions{count, std::move(render)};
+  if (!push(job)) dropped_.fetch_add(count);
+}
+
+void Ledger::find_value(std::string name, Done done) {
+  Job job = Search{std::nullopt, std::move(name), std::move(done)};
+  if (!push(job)) std::get<Search>(job).done(fail(ErrorKind::unavailable, "the store is busy"));
+}
+
+void Ledger::find_decisions(DecisionQuery query, Done done) {
+  Job job = Search{std::move(query), {}, std::move(done)};
+  if (!push(job)) std::get<Search>(job).done(fail(ErrorKind::unavailable, "the store is busy"));
 }
 
 io::Task<Ledger::Found> Ledger::response(Loop loop, std::string key, std::string id) {
@@ -121,8 +150,8 @@ io::Task<Ledger::Found> Ledger::remove(Loop loop, std::string key, std::string i
 
 io::Task<Ledger::Found> Ledger::ask(Question::Kind kind, Loop loop, std::string key, std::string id) {
   const auto answer = std::make_shared<Answer>(loop.context);
-  Question question{kind, std::move(key), std::move(id), answer};
-  if (!push(std::move(question))) co_return fail(ErrorKind::unavailable, "the store of responses is busy");
+  Job job = Question{kind, std::move(key), std::move(id), answer};
+  if (!push(job)) co_return fail(ErrorKind::unavailable, "the store of responses is busy");
   io::Deadline patience(
       loop.deadlines, [](void* self) { static_cast<Answer*>(self)->arrived.set(); }, answer.get());
   patience.arm_in(kPatience);
@@ -159,12 +188,11 @@ void Ledger::run() {
   }
 }
 
-// Entries that follow each other are written together; what is asked is answered when all before it is on the
-// disk.
+// What is to be written and follows each other is written together; what is asked is answered when all before
+// it is on the disk.
 void Ledger::work(std::deque<Job> jobs, const Limits& limits) {
-  const Bounds bounds{limits.entries_max, limits.bytes_max};
   bool is_open = false;
-  std::uint64_t pending = 0;  // Entries of the open transaction.
+  std::uint64_t pending = 0;  // What the open transaction writes.
   const auto commit = [&] {
     if (!std::exchange(is_open, false)) return;
     if (const auto done = database_->commit(); done) {
@@ -175,30 +203,61 @@ void Ledger::work(std::deque<Job> jobs, const Limits& limits) {
     }
     pending = 0;
   };
-  const auto put = [&](const Entry& entry) -> Result<> {
+  const auto put = [&](const Job& job) -> Result<> {
     if (!is_open) {
       if (auto begun = database_->begin(); !begun) return begun;
       is_open = true;
     }
-    return database_->put(entry, bounds);
+    return write(job, limits);
   };
   for (const Job& job : jobs) {
-    if (const auto* entry = std::get_if<Entry>(&job)) {
-      if (const auto written = put(*entry)) {
-        ++pending;
+    const auto* question = std::get_if<Question>(&job);
+    const auto* asked = std::get_if<Search>(&job);
+    if (!question && !asked) {
+      const auto* decisions = std::get_if<Decisions>(&job);
+      const std::uint64_t count = decisions ? decisions->count : 1;
+      if (const auto written = put(job)) {
+        pending += count;
       } else {
-        dropped_.fetch_add(1);
+        dropped_.fetch_add(count);
         if (written.error().kind != ErrorKind::too_large) failed(written.error());
       }
+      continue;
+    }
+    commit();
+    Found found = question ? look_up(*question, limits) : search(*asked);
+    publish();  // Who has the answer sees in stats() what it is an answer to.
+    if (question) {
+      question->answer->give(std::move(found));
     } else {
-      commit();
-      const auto& question = std::get<Question>(job);
-      Found found = look_up(question, limits);
-      publish();  // Who has the answer sees in stats() what it is an answer to.
-      question.answer->give(std::move(found));
+      asked->done(std::move(found));
     }
   }
   commit();
+}
+
+// In the open transaction.
+Result<> Ledger::write(const Job& job, const Limits& limits) {
+  if (const auto* entry = std::get_if<Entry>(&job)) {
+    return database_->put(*entry, {limits.entries_max, limits.bytes_max});
+  }
+  if (const auto* value = std::get_if<Value>(&job)) return database_->put_value(value->name, value->value);
+  for (const DecisionRow& row : std::get<Decisions>(job).render()) {
+    if (auto written = database_->put(row); !written) return written;
+  }
+  return {};
+}
+
+Ledger::Found Ledger::search(const Search& asked) {
+  Found found = std::optional<std::string>();
+  if (asked.decisions) {
+    auto lines = database_->decisions(*asked.decisions);
+    found = lines ? Found(std::move(*lines)) : Found(lines.error());
+  } else {
+    found = database_->value(asked.name);
+  }
+  if (!found) failed(found.error());
+  return found;
 }
 
 void Ledger::sweep(const Limits& limits) {
@@ -206,6 +265,8 @@ void Ledger::sweep(const Limits& limits) {
   const auto all = [&]() -> Result<> {
     if (auto counted = database_->recount(); !counted) return counted;
     if (auto expired = database_->expire(now_() - keep_s); !expired) return expired;
+    const std::int64_t since_ms = now_() * 1000 - limits.decisions_keep.count();
+    if (auto trimmed = database_->trim_decisions(since_ms, limits.decisions_max); !trimmed) return trimmed;
     return database_->trim({limits.entries_max, limits.bytes_max});
   };
   if (const auto swept = all(); !swept) failed(swept.error());

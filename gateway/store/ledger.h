@@ -15,6 +15,7 @@
 #include <string_view>
 #include <thread>
 #include <variant>
+#include <vector>
 
 namespace switchyard::store {
 
@@ -23,6 +24,9 @@ struct Limits {
   std::chrono::milliseconds keep{std::chrono::hours(720)};
   std::int64_t entries_max = 100'000;
   std::int64_t bytes_max = std::int64_t{1} << 30;
+  // Of decisions; no entries: none is kept.
+  std::chrono::milliseconds decisions_keep{std::chrono::hours(24 * 7)};
+  std::int64_t decisions_max = 100'000;
 };
 
 // The event loop of whoever asks.
@@ -72,6 +76,18 @@ class Ledger {
   // Gives an empty text when it was there.
   io::Task<Found> remove(Loop loop, std::string key, std::string id);
 
+  // A small text under a name, which replaces the one before.
+  void put_value(std::string name, std::string value);
+  // So many decisions, the oldest first, which `render` makes on the ledger's thread: writing them out is
+  // work that no event loop should do. Those that the disk is too slow for are left out, and counted as
+  // dropped.
+  void put_decisions(std::size_t count, std::function<std::vector<DecisionRow>()> render);
+  // Both call `done` on the ledger's thread, or at once with unavailable when there is no room for the
+  // question. Nothing: no such value. Decisions come as lines, the newest first.
+  using Done = std::function<void(Found)>;
+  void find_value(std::string name, Done done);
+  void find_decisions(DecisionQuery query, Done done);
+
   struct Stats {
     std::int64_t entries = 0, bytes = 0;
     std::uint64_t dropped = 0;  // Entries that were not kept: the queue was full, or the disk failed.
@@ -88,18 +104,35 @@ class Ledger {
     std::shared_ptr<Answer> answer;
   };
 
-  using Job = std::variant<Entry, Question>;
+  struct Value {
+    std::string name, value;
+  };
+
+  struct Decisions {
+    std::size_t count = 0;
+    std::function<std::vector<DecisionRow>()> render;
+  };
+
+  struct Search {
+    std::optional<DecisionQuery> decisions;  // Without it the value of that name is asked for.
+    std::string name;
+    Done done;
+  };
+
+  using Job = std::variant<Entry, Question, Value, Decisions, Search>;
 
   Ledger(std::string path, std::unique_ptr<Database> database, Limits limits, Now now);
 
   static std::int64_t wall_clock();
   static std::size_t bytes_of(const Job& job);
-  bool push(Job job);
+  bool push(Job& job);  // Leaves the job as it is when it is not taken.
   io::Task<Found> ask(Question::Kind kind, Loop loop, std::string key, std::string id);
   void run();
   void work(std::deque<Job> jobs, const Limits& limits);
+  Result<> write(const Job& job, const Limits& limits);
   void sweep(const Limits& limits);
   Found look_up(const Question& question, const Limits& limits);
+  Found search(const Search& search);
   void failed(const Error& error);
   void publish();
 

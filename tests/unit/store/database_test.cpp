@@ -196,7 +196,7 @@ TEST(Database, SaysWhyItCannotBeHad) {
   sql(folder.file("foreign.db"), "CREATE TABLE theirs (a)");
   EXPECT_EQ(open_error(folder.file("foreign.db")), "the database of another program");
   { const auto database = open(folder.file("later.db")); }
-  sql(folder.file("later.db"), "PRAGMA user_version = 2");
+  sql(folder.file("later.db"), "PRAGMA user_version = 3");
   EXPECT_EQ(open_error(folder.file("later.db")), "written by a later version of switchyard");
   std::ofstream(folder.file("empty.db")).flush();
   EXPECT_EQ(open_error(folder.file("empty.db")), "it opens");
