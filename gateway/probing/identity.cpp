@@ -31,6 +31,11 @@ double allowed_rate(double ones, double trials) {
   return std::clamp(wilson_upper(ones, trials), kRateAllowedLeast, kRateAllowedMost);
 }
 
+// -log q(token), with q = same / all, and half a token for one that was never seen.
+double surprise(double same, double all) {
+  return -std::log(std::max(same, 0.5) / std::max(all, 1.0));
+}
+
 // What a bet of kappa p^(kappa - 1) has on each of `cells` ranks: its mean over the cell.
 std::vector<double> stakes_on_low_ranks(double kappa, std::size_t cells) {
   const auto count = static_cast<double>(cells);
@@ -90,11 +95,10 @@ void BitTest::add(bool bit) {
   }
 }
 
-RankTest::RankTest(std::vector<double> reference, Tails tails)
-    : reference_(std::move(reference)), sum_(kKappas.size() * (tails == Tails::both ? 2 : 1)) {
-  std::ranges::sort(reference_);
+RankTest::RankTest(std::size_t references, Tails tails)
+    : references_(references), sum_(kKappas.size() * (tails == Tails::both ? 2 : 1)) {
   for (const double kappa : kKappas) {
-    auto low = stakes_on_low_ranks(kappa, reference_.size() + 1);
+    auto low = stakes_on_low_ranks(kappa, references + 1);
     stakes_.emplace_back(low.rbegin(), low.rend());  // Cells go upwards: this bets on high scores.
     if (tails == Tails::both) stakes_.push_back(std::move(low));
   }
@@ -102,22 +106,28 @@ RankTest::RankTest(std::vector<double> reference, Tails tails)
 }
 
 void RankTest::restart() {
-  draws_ = static_cast<double>(reference_.size() + 1);
+  draws_ = static_cast<double>(references_ + 1);
   expected_.assign(stakes_.size(), draws_);
   sum_.restart();
 }
 
-void RankTest::add(double score, double tie) {
-  const auto [first, last] = std::ranges::equal_range(reference_, score);
-  const auto below = static_cast<std::size_t>(first - reference_.begin());
-  const auto equals = static_cast<double>(last - first);
-  const std::size_t cell = below + static_cast<std::size_t>(tie * (equals + 1));
+void RankTest::add(std::size_t below, std::size_t equal, double tie) {
+  const std::size_t cell = below + static_cast<std::size_t>(tie * static_cast<double>(equal + 1));
   for (std::size_t bet = 0; bet < stakes_.size(); ++bet) {
     const double stake = stakes_[bet][cell];
     sum_.multiply(bet, stake * draws_ / expected_[bet]);
     expected_[bet] += stake;
   }
   draws_ += 1;
+}
+
+void RankTest::add(double score, std::span<const double> references, double tie) {
+  std::size_t below = 0, equal = 0;
+  for (const double reference : references) {
+    below += reference < score ? 1 : 0;
+    equal += reference == score ? 1 : 0;
+  }
+  add(below, equal, tie);
 }
 
 SamplingTest::SamplingTest(std::size_t prompts, std::size_t baseline_rounds)
@@ -127,36 +137,61 @@ void SamplingTest::relearn() {
   *this = SamplingTest(prompts_, baseline_rounds_);
 }
 
-// The mean of -log q(token), with q = count / (total + 1) and half a count for a token that was never seen. A
-// round that is part of the reference is taken out of it first. `unseen` gets a bit for each token.
-double SamplingTest::score_against(std::span<const std::uint64_t> tokens, bool is_in_reference,
-                                   std::vector<std::uint8_t>& unseen) const {
-  double sum = 0, known = 0;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] == kUnknown) continue;
+std::vector<SamplingTest::Others> SamplingTest::others_of(const std::vector<std::uint64_t>& round) const {
+  std::vector<Others> others(round.size());
+  for (std::size_t i = 0; i < round.size(); ++i) {
+    if (round[i] == kUnknown) continue;
     const std::size_t prompt = i % prompts_;
-    double own = 0, own_prompts = 0;
-    for (std::size_t j = prompt; is_in_reference && j < tokens.size(); j += prompts_) {
-      own += tokens[j] == tokens[i] ? 1 : 0;
-      own_prompts += tokens[j] == kUnknown ? 0 : 1;
+    double own_same = 0, own = 0;
+    for (std::size_t j = prompt; j < round.size(); j += prompts_) {
+      own_same += round[j] == round[i] ? 1 : 0;
+      own += round[j] == kUnknown ? 0 : 1;
     }
-    const auto found = counts_[prompt].find(tokens[i]);
-    const double count = (found == counts_[prompt].end() ? 0 : found->second) - own;
-    unseen.push_back(count > 0 ? 0 : 1);
-    sum -= std::log(std::max(count, 0.5) / (totals_[prompt] - own_prompts + 1));
-    known += 1;
+    others[i] = {counts_[prompt].at(round[i]) - own_same, totals_[prompt] - own};
   }
-  return sum / known;
+  return others;
 }
 
 void SamplingTest::finish_learning() {
-  std::vector<double> scores;
-  std::vector<std::uint8_t> unseen;
-  for (const auto& round : baseline_) scores.push_back(score_against(round, true, unseen));
-  const auto ones = static_cast<double>(std::ranges::count(unseen, 1));
-  tests_ = Tests{BitTest(allowed_rate(ones, static_cast<double>(unseen.size()))),
-                 RankTest(std::move(scores), RankTest::Tails::both)};
-  baseline_ = {};
+  double unseen = 0, tokens = 0;
+  for (const auto& round : baseline_) {
+    others_.push_back(others_of(round));
+    for (const Others& others : others_.back()) {
+      tokens += others.all >= 0 ? 1 : 0;
+      unseen += others.all >= 0 && others.same == 0 ? 1 : 0;
+    }
+  }
+  tests_ = Tests{BitTest(allowed_rate(unseen, tokens)), RankTest(baseline_.size(), RankTest::Tails::both)};
+}
+
+double SamplingTest::surprise_of_new(std::span<const std::uint64_t> tokens,
+                                     std::vector<std::uint8_t>& unseen) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] == kUnknown) continue;
+    const std::size_t prompt = i % prompts_;
+    const auto found = counts_[prompt].find(tokens[i]);
+    const double same = found == counts_[prompt].end() ? 0 : found->second;
+    unseen.push_back(same > 0 ? 0 : 1);
+    sum += surprise(same, totals_[prompt]);
+  }
+  return sum / static_cast<double>(unseen.size());
+}
+
+// With the new round among the others.
+double SamplingTest::surprise_of_reference(std::size_t round, std::span<const std::uint64_t> tokens) const {
+  double sum = 0, known = 0;
+  for (std::size_t i = 0; i < baseline_[round].size(); ++i) {
+    Others others = others_[round][i];
+    if (others.all < 0) continue;
+    for (std::size_t j = i % prompts_; j < tokens.size(); j += prompts_) {
+      others.same += tokens[j] == baseline_[round][i] ? 1 : 0;
+      others.all += tokens[j] == kUnknown ? 0 : 1;
+    }
+    sum += surprise(others.same, others.all);
+    known += 1;
+  }
+  return sum / known;
 }
 
 Round SamplingTest::add_round(std::span<const std::uint64_t> tokens, double tie) {
@@ -176,10 +211,12 @@ Round SamplingTest::add_round(std::span<const std::uint64_t> tokens, double tie)
     return round;
   }
   std::vector<std::uint8_t> unseen;
-  round.score = score_against(tokens, false, unseen);
+  round.score = surprise_of_new(tokens, unseen);
   round.unseen = static_cast<double>(std::ranges::count(unseen, 1)) / static_cast<double>(unseen.size());
+  std::vector<double> references;
+  for (std::size_t i = 0; i < baseline_.size(); ++i) references.push_back(surprise_of_reference(i, tokens));
   tests_->unseen.add(unseen);
-  tests_->surprise.add(round.score, tie);
+  tests_->surprise.add(round.score, references, tie);
   round.evidence = (tests_->unseen.evidence() + tests_->surprise.evidence()) / 2;
   round.alarm = round.evidence >= kRoundsBetweenAlarms;
   return round;
@@ -267,9 +304,8 @@ double LogprobTest::score(std::span<const Logprobs> round, bool is_in_reference)
 }
 
 void LogprobTest::finish_learning() {
-  std::vector<double> scores;
-  for (const auto& round : baseline_) scores.push_back(score(round, true));
-  test_.emplace(std::move(scores), RankTest::Tails::upper);
+  for (const auto& round : baseline_) distances_.push_back(score(round, true));
+  test_.emplace(baseline_.size(), RankTest::Tails::upper);
   baseline_ = {};
 }
 
@@ -292,28 +328,10 @@ Round LogprobTest::add_round(std::span<const Logprobs> lists, double tie) {
     return round;
   }
   round.score = score(lists, false);
-  test_->add(round.score, tie);
+  test_->add(round.score, distances_, tie);
   round.evidence = test_->evidence();
   round.alarm = round.evidence >= kRoundsBetweenAlarms;
   return round;
-}
-
-double cramer_von_mises(std::vector<double> u) {
-  std::ranges::sort(u);
-  const auto n = static_cast<double>(u.size());
-  double sum = 1 / (12 * n);
-  for (std::size_t i = 0; i < u.size(); ++i) {
-    const double distance = u[i] - (2 * static_cast<double>(i) + 1) / (2 * n);
-    sum += distance * distance;
-  }
-  return sum;
-}
-
-bool is_foreign(std::span<const AuditedToken> tokens, std::span<const double> draws) {
-  std::vector<double> u;
-  u.reserve(tokens.size());
-  for (std::size_t i = 0; i < tokens.size(); ++i) u.push_back(tokens[i].likelier + draws[i] * tokens[i].own);
-  return cramer_von_mises(std::move(u)) > kCramerVonMises99;
 }
 
 }  // namespace switchyard::probing

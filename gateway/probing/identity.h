@@ -72,19 +72,21 @@ class RankTest {
  public:
   enum class Tails { both, upper };
 
-  // `reference`: at least one score, in any order.
-  RankTest(std::vector<double> reference, Tails tails);
+  // `references`: how many, at least one.
+  RankTest(std::size_t references, Tails tails);
 
-  // `tie` in [0, 1): places a score among its equals.
-  void add(double score, double tie);
+  // A new score: how many references are below it, and how many are equal to it. `tie` in [0, 1): places it
+  // among its equals.
+  void add(std::size_t below, std::size_t equal, double tie);
+  void add(double score, std::span<const double> references, double tie);
 
   double evidence() const { return sum_.mean(); }
 
-  // Forgets the evidence and the hits, not the reference.
+  // Forgets the evidence and the hits.
   void restart();
 
  private:
-  std::vector<double> reference_;            // Ascending.
+  std::size_t references_;
   std::vector<std::vector<double>> stakes_;  // By bet and cell; of mean 1 over the cells.
   std::vector<double> expected_;             // By bet: the sum over cells of stake times (1 + hits).
   double draws_ = 0;                         // n + 1 + scores so far.
@@ -104,7 +106,10 @@ struct Round {
 // One token a prompt, sampled at temperature 1. The first rounds make the reference (how often each token
 // began the answer to each prompt). Later ones are tested two ways, half the evidence each: tokens that the
 // reference has never seen, and the round's surprise, the mean of -log q(token), too high or too low.
-// References are scored without themselves.
+//
+// The surprise of the new round and of each reference round is reckoned against all the others of them,
+// itself left out: only so are they alike while nothing has changed, down to the tokens of a target that
+// always says the same.
 class SamplingTest {
  public:
   explicit SamplingTest(std::size_t prompts, std::size_t baseline_rounds = 100);
@@ -129,14 +134,22 @@ class SamplingTest {
     RankTest surprise;
   };
 
-  double score_against(std::span<const std::uint64_t> tokens, bool is_in_reference,
-                       std::vector<std::uint8_t>& unseen) const;
+  // Of one token of the reference: how many tokens of other rounds its prompt has, and how many of those are
+  // the same. Below zero: it is not known.
+  struct Others {
+    double same = 0, all = -1;
+  };
+
+  std::vector<Others> others_of(const std::vector<std::uint64_t>& round) const;
+  double surprise_of_new(std::span<const std::uint64_t> tokens, std::vector<std::uint8_t>& unseen) const;
+  double surprise_of_reference(std::size_t round, std::span<const std::uint64_t> tokens) const;
   void finish_learning();
 
   std::size_t prompts_, baseline_rounds_;
-  std::vector<std::vector<std::uint64_t>> baseline_;     // Rounds, while learning.
+  std::vector<std::vector<std::uint64_t>> baseline_;     // The reference rounds.
   std::vector<std::map<std::uint64_t, double>> counts_;  // By prompt.
   std::vector<double> totals_;                           // By prompt.
+  std::vector<std::vector<Others>> others_;              // By reference round and token.
   std::optional<Tests> tests_;                           // Once the reference is complete.
 };
 
@@ -198,24 +211,9 @@ class LogprobTest {
 
   std::size_t baseline_rounds_;
   std::vector<std::vector<Logprobs>> baseline_;
-  std::vector<Mean> means_;  // By prompt.
+  std::vector<Mean> means_;        // By prompt.
+  std::vector<double> distances_;  // Of the reference's rounds, each from the others.
   std::optional<RankTest> test_;
 };
-
-// The Cramer-von Mises statistic of `u` against the uniform distribution on [0, 1]:
-// 1/(12n) + sum over i of (u_(i) - (2i - 1)/(2n))^2. Its 99 % quantile is .743 from n = 20 on.
-double cramer_von_mises(std::vector<double> u);
-inline constexpr double kCramerVonMises99 = 0.743;
-
-// An audited reply's tokens: of each, the probability of all that is likelier under the local weights, and
-// its own. A point drawn in between is uniform when the provider samples from the same model (the randomized
-// probability integral transform).
-struct AuditedToken {
-  double likelier = 0, own = 0;
-};
-
-// True when a block of tokens is not what the local weights would have said, false alarms at 1 %. `draws`:
-// one in [0, 1) a token.
-bool is_foreign(std::span<const AuditedToken> tokens, std::span<const double> draws);
 
 }  // namespace switchyard::probing

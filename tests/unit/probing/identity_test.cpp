@@ -59,13 +59,13 @@ TEST(SamplingTest, HealthyRoundsRaiseAtMostOneAlarmInTenThousand) {
   std::mt19937_64 rng(7);
   FirstTokens model(0, 1, 0);
   int alarms = 0;
-  constexpr int kReferences = 40, kRounds = 1000;
+  constexpr int kReferences = 20, kRounds = 1000;
   for (int reference = 0; reference < kReferences; ++reference) {
     SamplingTest test = learnt(model, rng);
     alarms += rounds_to_alarm(test, model, rng, kRounds) < kRounds ? 1 : 0;
   }
-  // 40,000 rounds: 4 alarms are promised at most in the mean. 9 and more then come once in fifty seeds.
-  EXPECT_LE(alarms, 8);
+  // 20,000 rounds: 2 alarms are promised at most in the mean. 7 and more then come once in two hundred seeds.
+  EXPECT_LE(alarms, 6);
 }
 
 TEST(SamplingTest, FindsKnownChangesInTheTokensThatTheyNeed) {
@@ -121,6 +121,23 @@ TEST(SamplingTest, LearnsAnewWhatIsThereNow) {
   EXPECT_EQ(rounds_to_alarm(test, changed, rng, 500), 500);
 }
 
+// Of a target that always, or nearly always, says the same, a new round must not stand out by being compared
+// with one round more than the reference's own are.
+TEST(SamplingTest, ATargetWithoutChanceIsNoAlarm) {
+  for (const double other : {0.0, 0.001, 0.02, 0.5}) {
+    SCOPED_TRACE(other);
+    std::mt19937_64 rng(3);
+    const auto round = [&rng, other] {
+      std::vector<std::uint64_t> tokens(kPrompts, 1);
+      for (std::uint64_t& token : tokens) token += std::bernoulli_distribution(other)(rng) ? 1 : 0;
+      return tokens;
+    };
+    SamplingTest test(kPrompts);
+    while (test.is_learning()) test.add_round(round(), draw(rng));
+    for (int i = 0; i < 300; ++i) ASSERT_FALSE(test.add_round(round(), draw(rng)).alarm) << i;
+  }
+}
+
 TEST(SamplingTest, CountsATokenOfTheSameRoundAsUnseen) {
   // One prompt asked twice a round: the two equal tokens of a round must not vouch for each other.
   SamplingTest test(1, 3);
@@ -137,9 +154,9 @@ TEST(RankTest, TheFiniteReferenceCostsNoFalseAlarms) {
   for (int run = 0; run < 200; ++run) {
     std::vector<double> reference(20);
     for (double& score : reference) score = normal(rng);
-    RankTest test(reference, RankTest::Tails::both);
+    RankTest test(reference.size(), RankTest::Tails::both);
     for (int i = 0; i < 500; ++i) {
-      test.add(normal(rng), draw(rng));
+      test.add(normal(rng), reference, draw(rng));
       if (test.evidence() < 1e3) continue;
       ++alarms;
       break;
@@ -154,8 +171,8 @@ TEST(RankTest, FindsAShiftOnEitherSideAndOnOneWhenAsked) {
     std::normal_distribution<double> normal(0, 1);
     std::vector<double> reference(100);
     for (double& score : reference) score = normal(rng);
-    RankTest test(reference, tails);
-    for (int i = 0; i < 60; ++i) test.add(normal(rng) + shift, draw(rng));
+    RankTest test(reference.size(), tails);
+    for (int i = 0; i < 60; ++i) test.add(normal(rng) + shift, reference, draw(rng));
     return test.evidence();
   };
   EXPECT_GT(evidence_after(1.5, RankTest::Tails::both), 1e4);
@@ -165,9 +182,10 @@ TEST(RankTest, FindsAShiftOnEitherSideAndOnOneWhenAsked) {
 }
 
 TEST(RankTest, EqualScoresAreNoEvidence) {
-  RankTest test(std::vector<double>(100, 1.0), RankTest::Tails::both);
+  const std::vector<double> reference(100, 1.0);
+  RankTest test(reference.size(), RankTest::Tails::both);
   std::mt19937_64 rng(2);
-  for (int i = 0; i < 1000; ++i) test.add(1.0, draw(rng));
+  for (int i = 0; i < 1000; ++i) test.add(1.0, reference, draw(rng));
   EXPECT_LT(test.evidence(), 1e4);
 }
 
@@ -253,45 +271,6 @@ TEST(LogprobTest, ATokenThatIsNotListedHasTheLeastValue) {
   // Token 2 has -3 either way; token 3 had the least before, which was -3.
   EXPECT_NEAR(test.add_round(without, 0).score, 0, 1e-12);
   EXPECT_FALSE(test.add_round(std::vector<Logprobs>{{}}, 0).counted);
-}
-
-TEST(CramerVonMises, HasItsKnownValuesAndLevel) {
-  EXPECT_NEAR(cramer_von_mises({0.5}), 1.0 / 12, 1e-12);
-  EXPECT_NEAR(cramer_von_mises({0.25, 0.75}), 1.0 / 24, 1e-12);
-  EXPECT_NEAR(cramer_von_mises({0.0, 0.0}), 1.0 / 24 + 0.25 * 0.25 + 0.75 * 0.75, 1e-12);
-  std::mt19937_64 rng(6);
-  int over = 0;
-  for (int run = 0; run < 5000; ++run) {
-    std::vector<double> u(100);
-    for (double& each : u) each = draw(rng);
-    over += cramer_von_mises(u) > kCramerVonMises99 ? 1 : 0;
-  }
-  EXPECT_NEAR(over, 50, 25);
-}
-
-TEST(CramerVonMises, TokensOfAnotherTemperatureAreForeign) {
-  std::mt19937_64 rng(6);
-  const auto foreign_blocks = [&rng](double temperature) {
-    int foreign = 0;
-    for (int block = 0; block < 100; ++block) {
-      std::vector<AuditedToken> tokens;
-      std::vector<double> draws;
-      for (int i = 0; i < 300; ++i) {
-        // Four tokens of probabilities 8/15, 4/15, 2/15, 1/15 by rank, sampled at the temperature.
-        std::vector<double> local{8, 4, 2, 1}, provider;
-        for (const double weight : local) provider.push_back(std::pow(weight, 1 / temperature));
-        const int token = std::discrete_distribution<int>(provider.begin(), provider.end())(rng);
-        double likelier = 0;
-        for (int rank = 0; rank < token; ++rank) likelier += local[static_cast<std::size_t>(rank)] / 15;
-        tokens.push_back({likelier, local[static_cast<std::size_t>(token)] / 15});
-        draws.push_back(draw(rng));
-      }
-      foreign += is_foreign(tokens, draws) ? 1 : 0;
-    }
-    return foreign;
-  };
-  EXPECT_LE(foreign_blocks(1), 5);
-  EXPECT_GE(foreign_blocks(0.6), 80);
 }
 
 }  // namespace
