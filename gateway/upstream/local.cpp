@@ -257,8 +257,9 @@ io::Task<Result<bool>> LocalCall::read(std::vector<Event>& events) {
         co_return fail(ErrorKind::provider_error, "the local model failed: " + outcome->message);
       }
       Usage usage;
-      usage.input_tokens = outcome->input_tokens;
-      usage.output_tokens = outcome->output_tokens;
+      prefix_tokens_ = outcome->prefix_tokens;
+      usage.input_tokens = outcome->input_tokens + outcome->prefix_tokens;
+      usage.output_tokens = outcome->output_tokens - outcome->prefix_tokens;
       events.emplace_back(usage);
       events.emplace_back(to_finish(*outcome));
     }

@@ -76,12 +76,17 @@ class LocalCall : public LocalRun {
   // Replaces `events` with the next ones; false once the reply is complete.
   io::Task<Result<bool>> read(std::vector<Event>& events);
 
+  // How many tokens the request's prefix has, once the reply is complete. Its usage counts them as input:
+  // they were said by somebody else.
+  int prefix_tokens() const { return prefix_tokens_; }
+
  private:
   class Inbox;
   LocalCall(io::Deadlines& deadlines, local::Engine& engine, std::shared_ptr<Inbox> inbox);
 
   std::shared_ptr<Inbox> inbox_;
   std::vector<Event> pending_;
+  int prefix_tokens_ = 0;
   bool done_ = false;
 };
 

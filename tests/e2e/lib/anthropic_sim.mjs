@@ -9,6 +9,8 @@ const unknownField = (name) => `${name}: Extra inputs are not permitted`;
 const kVersions = ['2023-06-01', '2026-10-21'];
 // Claude 4.7 and later refuse sampling parameters.
 const takesSampling = (model) => !/^claude-(sonnet-5|opus-(4-[789]|5)|haiku-5-5|fable|mythos)/.test(model);
+// From 4.6 on, but for the small ones, it refuses to go on from the beginning of an answer.
+const takesPrefill = (model) => takesSampling(model) && !/^claude-(sonnet|opus)-4-6/.test(model);
 const isBlank = (text) => typeof text !== 'string' || text.trim() === '';
 const cache = { cache_control: (value, at) => fields(value, at, { type: [oneOf('ephemeral'), 'required'], ttl: oneOf('5m', '1h') }, unknownField) };
 
@@ -66,13 +68,13 @@ export class AnthropicSimulator extends Simulator {
     const thinks = ['enabled', 'adaptive'].includes(body.thinking?.type);
     if (thinks && ((body.temperature ?? 1) !== 1 || 'top_k' in body)) refuse('`temperature` may only be set to 1 when thinking is enabled');
     if (thinks && ['any', 'tool'].includes(body.tool_choice?.type)) refuse('Thinking may not be enabled when tool_choice forces tool use.');
-    this.#checkMessages(body.messages, body.thinking?.type === 'enabled', beta('mid-conversation-tool-changes-2026-07-01'));
+    this.#checkMessages(body.messages, body.model, body.thinking?.type === 'enabled', beta('mid-conversation-tool-changes-2026-07-01'));
     const marks = JSON.stringify(body).match(/"cache_control":/g)?.length ?? 0;
     if (marks > 4) refuse(`A maximum of 4 blocks with cache_control may be provided. Found ${marks}.`);
   }
 
   // `lateSystem`: messages of the role system are taken behind the first.
-  #checkMessages(messages, thinks, lateSystem) {
+  #checkMessages(messages, model, thinks, lateSystem) {
     if (lateSystem) messages = messages.filter(({ role }, i) => i === 0 || role !== 'system');
     let open = new Set();
     const seen = new Set();
@@ -122,6 +124,9 @@ export class AnthropicSimulator extends Simulator {
       }
     });
     if (open.size > 0) refuse('messages: tool_use without tool_result at the end');
+    if (merged.at(-1).role === 'assistant' && (thinks || !takesPrefill(model))) {
+      refuse('This model does not support assistant message prefill. The conversation must end with a user message.');
+    }
   }
 
   errorBody(status, { message, type, details }) {

@@ -124,6 +124,22 @@ export const faults = {
     await context.write(chunk(errorBody(context)));
     return endCleanly(context);
   },
+  // Gives a stream's content as far as `at`, a share of its bytes behind the first frame, and breaks in the way that `how`
+  // names. The client has the first frame by then.
+  killed: async (context) => {
+    const { open, content } = context.frames;
+    await context.write(context.head({ ...goodType(context), ...chunked }));
+    const seen = context.sim.seen(context.record.model, 2000);
+    await context.write(chunk(bytesOf([...open, ...content.slice(0, 1)])));
+    await seen;
+    const rest = bytesOf(content.slice(1));
+    const part = rest.subarray(0, Math.round(context.at * rest.length));
+    if (part.length > 0) await context.write(chunk(part));
+    if (context.how === 'reset') return context.reset();
+    if (context.how === 'error_frame') await context.write(chunk(errorBody(context)));
+    if (context.how === 'cut') return context.end();
+    return context.how === 'stall' ? undefined : endCleanly(context);
+  },
   // Goes on after an error, as if nothing had been.
   error_frame_ignored: async (context) => {
     if (!context.stream) return whole(context, json, errorBody(context));
