@@ -153,6 +153,7 @@ std::string Reloader::refuse(const std::vector<config::Problem>& problems) {
 
 void Reloader::accept(Loaded loaded) {
   const config::Config& config = loaded.snapshot->config;
+  shared_.scorer.configure(config.quality, relay::score_targets(*loaded.snapshot));
   for (const auto& worker : workers_) worker->swap(loaded.snapshot, loaded.tls);
   apply_log_level(config.log_level, shared_);
   shared_.metrics.config_loaded(config.version);

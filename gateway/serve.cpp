@@ -1,9 +1,12 @@
 #include "gateway/serve.h"
 
 #include "gateway/admin/collectors.h"
+#include "gateway/admin/decisions.h"
 #include "gateway/admin/server.h"
 #include "gateway/descriptors.h"
 #include "gateway/drain.h"
+#include "gateway/prober/prober.h"
+#include "gateway/prober/shadows.h"
 #include "gateway/reloader.h"
 
 #include <boost/asio/signal_set.hpp>
@@ -12,6 +15,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
+#include <random>
 #include <sstream>
 
 namespace switchyard {
@@ -80,13 +85,18 @@ class Gateway {
   // Ends the process while requests are open.
   [[noreturn]] void abandon();
 
-  Shared shared() { return {metrics_, *access_log_, *log_, connections_}; }
+  Shared shared();
 
  private:
   void open_workers(io::Tcp::endpoint endpoint, const Loaded& first);
   void open_admin(const io::Tcp::endpoint& endpoint);
   void add_collectors();
   void watch_ledger(const relay::Snapshot& snapshot);
+  store::Ledger::Found find_saved(std::string name);
+  void open_scorer(const relay::Snapshot& snapshot);
+  void open_prober();
+  admin::Control control();
+  void find_decisions(const admin::DecisionQuery& query, admin::DecisionsFound done);
   void log_start(const config::Config& config, const std::string& file);
   void wait_for_stop(asio::signal_set& signals, Drain& drain);
   void wait_for_reload(asio::signal_set& signals);
@@ -98,6 +108,8 @@ class Gateway {
   std::atomic<int> connections_{0};
   std::atomic<bool> draining_{false};
   std::shared_ptr<store::Ledger> ledger_;  // Let go of last, and on the main thread: it waits for the disk.
+  std::optional<scorer::Scorer> scorer_;
+  std::optional<prober::Prober> prober_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Reloader> reloader_;
   std::optional<admin::AdminServer> admin_;
@@ -110,18 +122,99 @@ void Gateway::open_workers(io::Tcp::endpoint endpoint, const Loaded& first) {
   }
 }
 
-void Gateway::open_admin(const io::Tcp::endpoint& endpoint) {
+Shared Gateway::shared() {
+  Shared shared{metrics_, *access_log_, *log_, connections_, *scorer_, workers_count_};
+  shared.mirror = &prober_->shadows();
+  if (ledger_) {
+    shared.store_decisions = [this](std::vector<routing::Decision> decisions) {
+      const std::size_t count = decisions.size();
+      ledger_->put_decisions(count, [decisions = std::move(decisions)] { return admin::rows_of(decisions); });
+    };
+  }
+  return shared;
+}
+
+// What an earlier process kept under a name. REQUIRES: a ledger.
+store::Ledger::Found Gateway::find_saved(std::string name) {
+  std::promise<store::Ledger::Found> answer;
+  ledger_->find_value(std::move(name),
+                      [&answer](store::Ledger::Found found) { answer.set_value(std::move(found)); });
+  return answer.get_future().get();
+}
+
+void Gateway::open_prober() {
+  prober::Hooks hooks;
+  hooks.snapshot = [this] { return reloader_->snapshot(); };
+  hooks.scores = [this] { return scorer_->view(); };
+  hooks.wants_burst = [this](std::uint32_t score_id) { return scorer_->wants_burst(score_id); };
+  hooks.observe = [this](const scoring::Observation& observation) { scorer_->observe(observation); };
+  if (ledger_) hooks.save = [this](std::string state) { ledger_->put_value("probes", std::move(state)); };
+  std::string saved;
+  if (ledger_) {
+    if (const auto found = find_saved("probes"); found && *found) saved = **found;
+  }
+  std::random_device device;
+  const std::uint64_t seed = (static_cast<std::uint64_t>(device()) << 32) | device();
+  prober_.emplace(metrics_, *log_, std::move(hooks), std::move(saved), seed);
+}
+
+// The scores of an earlier process, where it kept them, are there before the first request.
+void Gateway::open_scorer(const relay::Snapshot& snapshot) {
+  scorer::Scorer::Hooks hooks;
+  hooks.publish = [this](const scoring::BoardViewPtr& scores) {
+    for (const auto& worker : workers_) worker->publish(scores);
+  };
+  if (ledger_) hooks.save = [this](std::string state) { ledger_->put_value("scores", std::move(state)); };
+  scorer_.emplace(workers_count_, *log_, std::move(hooks));
+  if (ledger_) {
+    const store::Ledger::Found saved = find_saved("scores");
+    const auto loaded = saved && *saved ? scorer_->load(**saved) : Result<>();
+    if (!saved || !loaded) {
+      const std::string& message = saved ? loaded.error().message : saved.error().message;
+      log_->write(LogLevel::warning, "scores_lost", {{"message", message}});
+    }
+  }
+  scorer_->configure(snapshot.config.quality, relay::score_targets(snapshot));
+  scorer_->pass_now();
+}
+
+// Asks every worker for what it remembers, and the store when none of them does.
+void Gateway::find_decisions(const admin::DecisionQuery& query, admin::DecisionsFound done) {
+  admin::gather_decisions(
+      query, workers_.size(),
+      [this, query](std::size_t worker, std::function<void(std::vector<routing::Decision>)> found) {
+        workers_[worker]->find_decisions(query.request_id, query.model, query.limit, std::move(found));
+      },
+      ledger_, scorer_->view(), std::move(done));
+}
+
+admin::Control Gateway::control() {
   admin::Control control;
   control.snapshot = [this] { return reloader_->snapshot(); };
   control.ready = [this] { return !draining_.load(); };
   control.reload = [this](Reloader::Done done) { reloader_->request(std::move(done)); };
-  admin_.emplace(endpoint, metrics_, *log_, std::move(control));
+  control.scores = [this] { return scorer_->view(); };
+  control.set_drained = [this](std::string provider, bool drained, std::function<void(std::size_t)> done) {
+    scorer_->set_drained(std::move(provider), drained, std::move(done));
+  };
+  control.decisions = [this](const admin::DecisionQuery& query, admin::DecisionsFound done) {
+    find_decisions(query, std::move(done));
+  };
+  return control;
+}
+
+void Gateway::open_admin(const io::Tcp::endpoint& endpoint) {
+  admin_.emplace(endpoint, metrics_, *log_, control());
 }
 
 void Gateway::add_collectors() {
   metrics_.add_collector([this](telemetry::Samples& samples) {
     const auto snapshot = reloader_->snapshot();
-    admin::collect_targets(*snapshot, Clock::now(), samples);
+    admin::collect_targets(*snapshot, *scorer_->view(), Clock::now(), samples);
+    scorer_->collect(samples);
+    std::uint64_t skipped = 0;
+    for (const auto& worker : workers_) skipped += worker->decisions_skipped();
+    telemetry::add_decisions_skipped(samples, skipped);
     admin::collect_local_models(*snapshot, samples);
     admin::collect_store(*snapshot, samples);
     telemetry::add_access_log_dropped(samples, access_log_->dropped());
@@ -159,6 +252,8 @@ void Gateway::open(WatchedFiles files, Loaded first, std::uint64_t descriptors) 
   const std::string file = files.path();
   const auto snapshot = first.snapshot;  // `config` lives in it.
   watch_ledger(*snapshot);
+  open_scorer(*snapshot);
+  open_prober();
   bind_to(config.server.listen, [&](const auto& endpoint) { open_workers(endpoint, first); });
   reloader_.emplace(std::move(files), std::move(first), descriptors, workers_, shared());
   bind_to(config.server.admin, [&](const auto& endpoint) { open_admin(endpoint); });
@@ -195,10 +290,14 @@ bool Gateway::run() {
   wait_for_stop(stop_signals, drain);
   wait_for_reload(reload_signals);
   for (const auto& worker : workers_) worker->start();
+  scorer_->start();
   reloader_->start();
+  prober_->start();
   admin_->start();
   control.run();
+  prober_->stop();
   const bool complete = drain.is_complete() && !reloader_->is_busy();
+  if (complete) scorer_->stop();  // Workers that it would publish to are about to go.
   log_->write(LogLevel::info, "stop", {{"complete", complete}});
   return complete;
 }
@@ -208,6 +307,7 @@ bool Gateway::run() {
 void Gateway::abandon() {
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();
+  scorer_->stop();
   if (ledger_) ledger_->close();
   access_log_.reset();
   if (!reloader_->is_busy()) log_.reset();

@@ -26,7 +26,10 @@ std::mt19937_64 seeded() {
 // endpoints that answer, the server that reads for them.
 Worker::Worker(int index, const io::Tcp::endpoint& listen, std::shared_ptr<const relay::Snapshot> snapshot,
                io::SslContextPtr tls, Shared shared)
-    : deadlines_(context_), housekeeping_(context_), work_(context_.get_executor()) {
+    : store_decisions_(std::move(shared.store_decisions)),
+      deadlines_(context_),
+      housekeeping_(context_),
+      work_(context_.get_executor()) {
   upstream_.emplace(context_, deadlines_, blocks_);
   relay_.emplace(relay::Context{context_,
                                 deadlines_,
@@ -37,8 +40,11 @@ Worker::Worker(int index, const io::Tcp::endpoint& listen, std::shared_ptr<const
                                 index,
                                 snapshot,
                                 seeded(),
-                                {},
+                                routing::RetryBudget(routing::RetryBudget::reserve_of(shared.workers)),
                                 {}});
+  relay_->observations = &shared.scorer.ring(index);
+  relay_->scores = shared.scorer.view();
+  relay_->mirror = shared.mirror;
   endpoints_.emplace(*relay_, shared.metrics);
   server_.emplace(http::Server{deadlines_, blocks_, *endpoints_, shared.connections});
   server_->on_bug = [&log = shared.log](const char* what) {
@@ -71,6 +77,24 @@ void Worker::swap(std::shared_ptr<const relay::Snapshot> snapshot, io::SslContex
     apply(*snapshot, std::move(tls));
     relay_->snapshot = std::move(snapshot);
   });
+}
+
+void Worker::publish(scoring::BoardViewPtr scores) {
+  asio::post(context_, [this, scores = std::move(scores)]() mutable { relay_->scores = std::move(scores); });
+}
+
+void Worker::find_decisions(std::string request_id, std::string model, std::size_t limit,
+                            std::function<void(std::vector<routing::Decision>)> done) {
+  asio::post(context_, [this, request_id = std::move(request_id), model = std::move(model), limit,
+                        done = std::move(done)] { done(relay_->decisions->find(request_id, model, limit)); });
+}
+
+void Worker::store_decisions() {
+  const auto& store = relay_->snapshot->config.store;
+  if (!store_decisions_ || !store || !store->decisions.enabled) return;
+  auto decisions = relay_->decisions->take_new(kStoredAtOnce);
+  decisions_skipped_.store(relay_->decisions->skipped(), std::memory_order_relaxed);
+  if (!decisions.empty()) store_decisions_(std::move(decisions));
 }
 
 void Worker::drain() {
@@ -124,6 +148,7 @@ void Worker::report() {
                                     pool->second->idle());
     }
   }
+  store_decisions();
   if (check_drained()) return;
   housekeeping_.expires_after(draining_ ? kDrainCheck : kHousekeeping);
   housekeeping_.async_wait([this](const boost::system::error_code& error) {

@@ -2,13 +2,17 @@
 
 #include "gateway/http/listener.h"
 #include "gateway/relay/endpoints.h"
+#include "gateway/scorer/scorer.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace switchyard {
 
@@ -18,6 +22,11 @@ struct Shared {
   telemetry::AccessLog& access_log;
   telemetry::Log& log;
   std::atomic<int>& connections;  // Of applications, open on any worker.
+  scorer::Scorer& scorer;
+  int workers = 1;
+  relay::Mirror* mirror = nullptr;  // Takes requests to compare with a shadow's answers; null: nobody does.
+  // Takes decisions that a worker has made, to be stored; called on the worker's thread. Empty: nobody does.
+  std::function<void(std::vector<routing::Decision>)> store_decisions = {};
 };
 
 // One core's share of the data plane: an event loop with its own listener, upstream pools, deadlines and
@@ -34,6 +43,11 @@ class Worker {
   void start();
   // The next request uses the new configuration; requests in flight keep theirs.
   void swap(std::shared_ptr<const relay::Snapshot> snapshot, io::SslContextPtr tls);
+  // What the next requests' plans see of the scores.
+  void publish(scoring::BoardViewPtr scores);
+  // Calls `done` on the worker's thread, with what DecisionRing::find() gives.
+  void find_decisions(std::string request_id, std::string model, std::size_t limit,
+                      std::function<void(std::vector<routing::Decision>)> done);
   // Stops accepting once the kernel's queue is empty, and ends when the last request has.
   void drain();
   // Ends what is left of a drain: open streams get an error frame.
@@ -45,13 +59,21 @@ class Worker {
 
   bool is_done() const { return done_.load(); }
 
+  // Decisions that were not handed on to be stored: there were too many.
+  std::uint64_t decisions_skipped() const { return decisions_skipped_.load(std::memory_order_relaxed); }
+
   io::Tcp::endpoint endpoint() const { return listener_->endpoint(); }
 
  private:
   void apply(const relay::Snapshot& snapshot, io::SslContextPtr tls);
   bool check_drained();
   void report();
+  void store_decisions();
 
+  static constexpr std::size_t kStoredAtOnce = 512;  // Decisions a pass of the housekeeping.
+
+  std::function<void(std::vector<routing::Decision>)> store_decisions_;
+  std::atomic<std::uint64_t> decisions_skipped_{0};
   boost::asio::io_context context_{1};
   io::Deadlines deadlines_;
   io::BlockPool blocks_;

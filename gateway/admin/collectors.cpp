@@ -1,24 +1,51 @@
 #include "gateway/admin/collectors.h"
 
+#include "gateway/admin/target_state.h"
+
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
 
 namespace switchyard::admin {
 
-void collect_targets(const relay::Snapshot& snapshot, TimePoint now, telemetry::Samples& samples) {
-  using Labels = std::pair<std::string_view, std::string_view>;
-  // A model may have several targets at one provider, which share a series: the best of them counts.
-  std::map<Labels, routing::State> states;
+namespace {
+
+// A model may have several targets at one provider, which share a series: the best of them counts.
+struct Best {
+  TargetState state = TargetState::drained;
+  double quality = 0, latency = 0, availability = 0, total = 0;
+
+  void take(TargetState of_target, const scoring::TargetView& view) {
+    state = std::min(state, of_target);
+    const double speed = std::min(1.0, 1 / std::max(view.latency_ratio, 1e-9));
+    quality = std::max(quality, view.quality);
+    latency = std::max(latency, speed);
+    availability = std::max(availability, view.availability);
+    total = std::max(total, view.quality * speed * view.availability);
+  }
+};
+
+}  // namespace
+
+void collect_targets(const relay::Snapshot& snapshot, const scoring::BoardView& scores, TimePoint now,
+                     telemetry::Samples& samples) {
+  std::map<std::pair<std::string_view, std::string_view>, Best> all;
   for (const relay::Model& model : snapshot.models) {
     for (const relay::Target& target : model.targets) {
-      const routing::State state = target.health->snapshot(now).state;
-      const auto [entry, is_new] = states.try_emplace({model.config->name, target.provider->name}, state);
-      if (!is_new) entry->second = std::min(entry->second, state);
+      const scoring::TargetView& view = scores.of(target.score_id);
+      all[{model.config->name, target.provider->name}].take(
+          state_of(target, view, snapshot.config.quality.mode, now), view);
     }
   }
-  for (const auto& [labels, state] : states) {
-    telemetry::add_provider_state(samples, labels.first, labels.second, routing::name_of(state));
+  for (const auto& [labels, best] : all) {
+    const auto& [model, provider] = labels;
+    telemetry::add_provider_state(samples, model, provider, name_of(best.state));
+    if (snapshot.config.quality.mode == config::QualityMode::off) continue;
+    telemetry::add_provider_score(samples, model, provider, "quality", best.quality);
+    telemetry::add_provider_score(samples, model, provider, "latency", best.latency);
+    telemetry::add_provider_score(samples, model, provider, "availability", best.availability);
+    telemetry::add_provider_score(samples, model, provider, "total", best.total);
   }
 }
 

@@ -17,11 +17,24 @@ config::Limits limits() {
 
 }  // namespace
 
-// A reload ends on another thread; its answer comes back to this one.
+// What is asked is answered on other threads; the answers come back to this one.
 Control AdminServer::on_this_loop(Control control, boost::asio::io_context& context) {
   control.reload = [&context, reload = std::move(control.reload)](std::function<void(std::string)> done) {
     reload([&context, done = std::move(done)](std::string problems) {
       boost::asio::post(context, [done, problems = std::move(problems)] { done(problems); });
+    });
+  };
+  control.set_drained = [&context, ask = std::move(control.set_drained)](
+                            std::string provider, bool drained, std::function<void(std::size_t)> done) {
+    ask(std::move(provider), drained, [&context, done = std::move(done)](std::size_t targets) {
+      boost::asio::post(context, [done, targets] { done(targets); });
+    });
+  };
+  control.decisions = [&context, ask = std::move(control.decisions)](const DecisionQuery& query,
+                                                                     DecisionsFound done) {
+    ask(query, [&context, done = std::move(done)](std::string lines, std::string problem) {
+      boost::asio::post(
+          context, [done, lines = std::move(lines), problem = std::move(problem)] { done(lines, problem); });
     });
   };
   return control;

@@ -56,6 +56,10 @@ class HttpReply : public Reply {
 
   void abort(ErrorKind kind) override { call_.abort(kind); }
 
+  const routing::RateHeaders* rate_headers() const override {
+    return call_.has_head() && !call_.head().rate.empty() ? &call_.head().rate : nullptr;
+  }
+
  protected:
   Result<> expect_stream() const {
     const bool is_aws = dialect_.framing() == Framing::aws_event_stream;

@@ -29,11 +29,20 @@ Relay::Relay(Context& context, http::Exchange& exchange, Caller caller)
           },
           this) {
   context_.recorder.request_opened();
+  if (context_.plan_records.empty()) {
+    record_ = std::make_unique<PlanRecord>();
+  } else {
+    record_ = std::move(context_.plan_records.back());
+    context_.plan_records.pop_back();
+    record_->input.candidates.clear();
+    record_->attempts.clear();
+  }
 }
 
 Relay::~Relay() {
   context_.recorder.request_closed();
   context_.open.erase(position_);
+  context_.plan_records.push_back(std::move(record_));
 }
 
 void Relay::end(ErrorKind kind) {
@@ -43,7 +52,10 @@ void Relay::end(ErrorKind kind) {
   }
   ended_ = kind;
   if (exchange_.is_writing()) total_.arm_in(kLastWrite);
+  // Either may end the request, and this object with it.
+  Reply* const hedge = hedge_reply_;
   if (reply_) reply_->abort(kind);
+  if (hedge) hedge->abort(kind);
 }
 
 // Why the request ended before a target had served it.
@@ -66,23 +78,38 @@ Relay::Step Relay::fail_with(Error error) {
   return committed_ ? Step::broken : Step::failed;
 }
 
+// A stream must begin soon. A reply that is not streamed says nothing until it is whole, however long it is:
+// an attempt gets its share of the time that is left, so that a stalled target leaves some to the others.
+void Relay::set_first_token_deadline(Reply& reply, const Target& target, int targets_left) const {
+  Duration time = (limit_ - (Clock::now() - began_)) / std::max(targets_left, 1);
+  if (caller_.envelope.stream) {
+    const auto bucket = scoring::size_bucket(record_->input.facts.input_tokens);
+    const auto& times = scores_of(target).latency[static_cast<std::size_t>(bucket)];
+    time = routing::first_token_timeout(model_->config->timeouts.first_token, times);
+  }
+  reply.set_deadline(ErrorKind::first_token_timeout, time);
+}
+
+void Relay::begin_attempt(Reply& reply, int targets_left) {
+  ++attempts_;
+  attempt_began_ = Clock::now();
+  first_content_ = {};
+  gap_max_ = {};
+  gap_ms_sum_ = gap_ms_squares_ = 0;
+  gaps_ = 0;
+  watch(reply);
+  set_first_token_deadline(reply, *target_, targets_left);
+}
+
 io::Task<Relay::Step> Relay::attempt(Reply& reply, int targets_left) {
   reply_ = &reply;
-  ++attempts_;
-  const auto& timeouts = model_->config->timeouts;
-  if (caller_.envelope.stream) {
-    reply.set_deadline(ErrorKind::first_token_timeout, timeouts.first_token);
-  } else {
-    // A reply that is not streamed says nothing until it is whole, however long it is: an attempt gets its
-    // share of the time that is left, so that a stalled target leaves some to the others.
-    const auto left = limit_ - (Clock::now() - began_);
-    reply.set_deadline(ErrorKind::first_token_timeout, left / std::max(targets_left, 1));
-  }
+  begin_attempt(reply, targets_left);
   Result<> started;
   {
     const WaitClock clock(waited_);
     started = co_await reply.start();
   }
+  if (const auto* rate = reply.rate_headers()) target_->load->on_headers(Clock::now(), *rate);
   Step step = Step::failed;
   if (!started) {
     step = fail_with(started.error());
@@ -99,8 +126,12 @@ io::Task<Relay::Step> Relay::attempt(Reply& reply, int targets_left) {
 void Relay::judge(const Target& target, Step step, Duration took) {
   using routing::State;
   const auto now = Clock::now();
+  const bool answered = step == Step::served || step == Step::refused;
+  target.load->on_end(now, answered ? nullptr : &*error_);
+  observe(target, step, now);
+  note_attempt(target, step, now);
   const bool was_out = target.health->snapshot(now).state != State::serving;
-  if (step == Step::served) {
+  if (answered) {
     context_.recorder.attempt_ok(target.provider_id);
     target.health->on_success(now);
     if (was_out && target.health->snapshot(now).state == State::serving) {
@@ -126,21 +157,29 @@ void Relay::judge(const Target& target, Step step, Duration took) {
                       {"upstream_status", error.upstream_status}});
 }
 
-// True when the target may be called now: its trial is free, and for a retry there is budget.
+// True when the target may be called now: its trial is free, it has room, and for a retry there is budget.
 bool Relay::take_turn(const Target& target, routing::Reason reason, const std::vector<Error>& errors) {
   const auto now = Clock::now();
   const bool admitted = target.health->on_attempt(now);
   if (!admitted && reason != routing::Reason::last_resort) return false;
-  if (!errors.empty()) {
-    if (!context_.retry_budget.try_retry(now)) {
-      target.health->on_abandoned(now);
-      return false;
-    }
-    context_.recorder.failover(target_->route, target.route, errors.back().kind,
-                               telemetry::Phase::before_first_token);
+  const routing::RequestFacts& facts = record_->input.facts;
+  const routing::Candidate& candidate = record_->input.candidates[index_of(target)];
+  const bool is_retry = !errors.empty();
+  const bool is_out = candidate.health.state != routing::State::serving;
+  const bool needs_budget = is_retry || (is_out && reason == routing::Reason::last_resort);
+  if ((needs_budget && context_.retry_budget.balance(now) < 1) ||
+      !target.load->on_start(now, facts.input_tokens, facts.output_tokens, candidate.in_flight_max)) {
+    target.health->on_abandoned(now);
+    return false;
+  }
+  if (needs_budget) context_.retry_budget.try_retry(now);
+  if (is_retry) {
+    context_.recorder.failover(
+        target_->route, target.route, errors.back().kind,
+        committed_ ? telemetry::Phase::mid_stream : telemetry::Phase::before_first_token);
   }
   target_ = &target;
-  reason_ = name_of(reason);
+  reason_ = reason;
   return true;
 }
 
@@ -149,23 +188,32 @@ io::Task<void> Relay::try_targets(const routing::Plan& plan) {
   std::vector<Error> errors;
   std::optional<Error> unsupported;
   const int attempts_max = model_->config->retry.attempts;
-  for (std::size_t i = 0; i < plan.attempts.size() && attempts_ < attempts_max; ++i) {
+  for (std::size_t i = 0; i < plan.attempts.size() && attempts_ - attempts_before_ < attempts_max; ++i) {
     const auto& planned = plan.attempts[i];
     const Target& target = model_->targets[static_cast<std::size_t>(planned.target)];
-    const auto prepared = prepare(target);
+    auto prepared = prepare(target);
     if (!prepared) {
       error_ = prepared.error();
       if (error_->kind != ErrorKind::unsupported) co_return;
       if (!unsupported) unsupported = error_;
       continue;
     }
-    if (!take_turn(target, planned.reason, errors)) continue;
+    const bool is_first_of_fallback = !fallback_from_.empty() && errors.empty();
+    const auto reason = is_first_of_fallback ? routing::Reason::fallback : planned.reason;
+    if (!take_turn(target, reason, errors)) continue;
     error_.reset();
-    const int targets_left = std::min(static_cast<int>(plan.attempts.size() - i), attempts_max - attempts_);
-    const auto began = Clock::now();
-    const Step step = co_await attempt(**prepared, targets_left);
+    const int targets_left =
+        std::min(static_cast<int>(plan.attempts.size() - i), attempts_max - (attempts_ - attempts_before_));
+    const routing::HedgeAdvice advice = hedge_advice(plan, i);
+    Step step = Step::failed;
+    if (advice.starts) {
+      step = co_await attempt_hedged(plan, i, *prepared, targets_left, advice, errors);
+    } else {
+      step = co_await attempt(**prepared, targets_left);
+    }
     if (step == Step::over) error_ = end_error();
-    judge(target, step, Clock::now() - began);
+    judge(*target_, step, Clock::now() - attempt_began_);
+    if (step == Step::broken) co_await go_on(plan, i + 1, (*prepared)->events());
     if (step != Step::failed) co_return;
     errors.push_back(*error_);
     if (!routing::may_try_another(error_->kind)) co_return;
@@ -203,17 +251,6 @@ Duration Relay::time_limit(bool has_begun) const {
   return limit;
 }
 
-routing::Plan Relay::plan() {
-  routing::PlanInput input;
-  input.strategy = model_->config->strategy;
-  input.now = Clock::now();
-  for (const Target& target : model_->targets) {
-    input.candidates.push_back(
-        {target.config->weight, target.config->tier, target.health->snapshot(input.now)});
-  }
-  return routing::make_plan(input, context_.rng);
-}
-
 io::Task<void> Relay::run() {
   if (may_ask()) {
     limit_ = time_limit(false);
@@ -222,15 +259,8 @@ io::Task<void> Relay::run() {
     exchange_.on_gone([](void* self) { static_cast<Relay*>(self)->end(ErrorKind::cancelled); }, this);
     context_.retry_budget.on_request(Clock::now(), model_->config->retry.budget);
     co_await find_earlier();
-    const routing::Plan planned = plan();
-    if (error_) {
-      // The conversation that it continues cannot be had.
-    } else if (planned.attempts.empty()) {
-      error_ = fail(ErrorKind::unavailable, "no target can serve this model now");
-      error_->retry_after = planned.retry_after;
-    } else {
-      co_await try_targets(planned);
-    }
+    if (!error_) begin_mirroring();
+    if (!error_) co_await serve();  // Else the conversation that it continues cannot be had.
     total_.disarm();
     silence_.disarm();
     exchange_.clear_on_gone();

@@ -2,8 +2,13 @@
 
 #include "adapters/dialects/openai_responses_state.h"
 #include "gateway/http/exchange.h"
+#include "gateway/io/signal.h"
 #include "gateway/relay/context.h"
+#include "gateway/relay/mirror.h"
+#include "gateway/relay/refusal_tap.h"
 #include "gateway/relay/reply.h"
+#include "gateway/routing/facts.h"
+#include "gateway/routing/hedge.h"
 #include "gateway/routing/plan.h"
 
 #include <memory>
@@ -51,14 +56,53 @@ class Relay {
   // How long a client may take to make room for the error that ends its request.
   static constexpr std::chrono::seconds kLastWrite{1};
 
-  enum class Step { served, failed, broken, over };
+  enum class Step { served, refused, failed, broken, over };
 
   bool may_ask();
   Duration time_limit(bool has_begun) const;
   routing::Plan plan();
+  routing::RequestFacts facts(routing::BodyFacts& body);
+  void apply_conditions(const routing::BodyFacts& body);
+  bool is_watched() const;
+  void watch_request(TimePoint now);
+  void watch(Reply& reply);
+  void note_first_content(TimePoint now);
+  void observe(const Target& target, Step step, TimePoint now);
+  void note_attempt(const Target& target, Step step, TimePoint now);
+  float since_began_ms(TimePoint time) const;
+  void record_cost(const Target& target, const Usage& usage);
+  void record_decision(telemetry::Outcome outcome);
+  std::size_t index_of(const Target& target) const;
+  const scoring::TargetView& scores_of(const Target& target) const;
+  Error nothing_serves(const routing::Plan& plan) const;
+  io::Task<void> serve();
+  bool fall_back();
   io::Task<void> try_targets(const routing::Plan& plan);
   bool take_turn(const Target& target, routing::Reason reason, const std::vector<Error>& errors);
+  void begin_attempt(Reply& reply, int targets_left);
+  void set_first_token_deadline(Reply& reply, const Target& target, int targets_left) const;
   io::Task<Step> attempt(Reply& reply, int targets_left);
+
+  // What has been read of a reply before it is relayed: it ran beside another.
+  struct Opened {
+    std::string held;                      // Frames in front of the first content.
+    std::vector<std::string_view> frames;  // Those with it.
+    bool more = false;                     // As Reply::next() said.
+    Body body;                             // Of a reply that is not streamed.
+  };
+
+  struct Contestant;
+  struct Race;
+
+  routing::HedgeAdvice hedge_advice(const routing::Plan& plan, std::size_t at) const;
+  bool enter_second(Race& race, const routing::PlannedAttempt& planned);
+  io::Task<void> open(Contestant& contestant, io::Signal& wake);
+  void note_lost(Contestant& loser);
+  void adopt(Contestant& contestant);
+  io::Task<Step> attempt_hedged(const routing::Plan& plan, std::size_t& at, std::unique_ptr<Reply>& reply,
+                                int targets_left, routing::HedgeAdvice advice, std::vector<Error>& errors);
+  io::Task<Step> finish_race(Race& race, std::unique_ptr<Reply>& reply, std::vector<Error>& errors);
+
   io::Task<Step> relay_whole(Reply& reply);
   io::Task<Step> relay_stream(Reply& reply);
   io::Task<bool> forward(Reply& reply, std::vector<std::string_view>& frames);
@@ -66,6 +110,9 @@ class Relay {
   Result<std::unique_ptr<Reply>> prepare_local(const Target& target);
   Result<std::unique_ptr<Reply>> prepare_pass_through(const Target& target, const TargetSurface& surface);
   Result<std::unique_ptr<Reply>> prepare_translated(const Target& target, const TargetSurface& surface);
+  Result<std::unique_ptr<HttpRequest>> finish_request(const Target& target, const TargetSurface& surface,
+                                                      std::string body) const;
+  std::shared_ptr<EventRelay> make_events();
   Result<std::unique_ptr<Reply>> prepare_embeddings(const Target& target);
   Result<std::unique_ptr<Reply>> prepare_count(const Target& target);
   bool carries_foreign_signature() const;
@@ -77,6 +124,17 @@ class Relay {
   ReplyContext reply_context();
   void write_head(const Target& target, const TargetSurface& surface, HttpRequest& request) const;
   std::string_view target_model(const Target& target) const;
+
+  bool can_be_continued(const TargetSurface* surface);
+  std::string seam_mark(const Target& target, const EventRelay& events) const;
+  Result<std::unique_ptr<Reply>> prepare_continuation(const Target& target,
+                                                      const std::shared_ptr<EventRelay>& events);
+  Result<std::unique_ptr<Reply>> prepare_local_continuation(const Target& target,
+                                                            const std::shared_ptr<EventRelay>& events);
+  io::Task<void> go_on(const routing::Plan& plan, std::size_t next, std::shared_ptr<EventRelay> events);
+
+  void begin_mirroring();
+  void end_mirroring();
 
   io::Task<void> find_earlier();
   io::Task<void> find_conversation();
@@ -106,9 +164,22 @@ class Relay {
   Duration limit_{};  // Of the whole request, from began_.
 
   const Model* model_ = nullptr;
-  const Target* target_ = nullptr;  // The one that is tried or serves.
-  std::string_view reason_;         // Why it.
-  Reply* reply_ = nullptr;          // While a reply is under way.
+  const Target* target_ = nullptr;                      // The one that is tried or serves.
+  routing::Reason reason_ = routing::Reason::priority;  // Why it.
+  std::unique_ptr<PlanRecord> record_;                  // The plan in force, and what came of it.
+  std::string_view fallback_from_;                      // The model that was asked for, when another serves.
+  std::string_view fallback_name_;                      // That one.
+  RefusalTap refusal_;                                  // With a fallback for refusals.
+  std::uint64_t scores_version_ = 0;                    // Of the plan.
+  std::uint64_t session_ = 0;                           // A hash; 0: none.
+  TimePoint attempt_began_{}, first_content_{};         // Of the attempt under way.
+  Duration gap_max_{};                                  // Between two of its frames with content.
+  float gap_ms_sum_ = 0, gap_ms_squares_ = 0;           // Of all of these gaps.
+  int gaps_ = 0;
+  bool degraded_ = false;         // What serves is known to be worse than it should be.
+  Reply* reply_ = nullptr;        // While a reply is under way.
+  Reply* hedge_reply_ = nullptr;  // While another one runs beside it.
+  Opened* opened_ = nullptr;      // What is to be relayed before anything is read.
   std::optional<Result<ChatRequest>> canonical_;
   std::optional<responses::StateFields> state_;  // With a store, of a request in its dialect.
   std::optional<std::string> earlier_;           // The items of the conversation that it continues.
@@ -116,6 +187,7 @@ class Relay {
   std::string reply_id_;                         // With state_, in place of the request's id.
   std::string input_items_;                      // What is kept of the request with the reply.
   bool keeps_ = false;                           // The reply under way is kept when it is whole.
+  std::unique_ptr<Mirroring> mirroring_;         // The request is one that is compared with a shadow's.
   std::vector<std::string> dropped_;
   std::string held_;
   std::optional<Usage> usage_;
@@ -126,6 +198,9 @@ class Relay {
   std::optional<ErrorKind> ended_;
   telemetry::Outcome outcome_ = telemetry::Outcome::ok;
   int attempts_ = 0;
+  int attempts_before_ = 0;  // Of those, under the model that was asked for.
+  double seam_at_ = -1;      // As Decision::seam_at.
+  bool goes_on_ = false;     // Another target may go on with the stream under way should it break.
   bool committed_ = false;
 };
 

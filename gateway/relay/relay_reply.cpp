@@ -11,14 +11,6 @@ namespace {
 
 using telemetry::Outcome;
 
-// Configured names may hold any character; a header line may not.
-std::string printable(std::string_view text) {
-  std::string safe(text.substr(0, 256));
-  std::ranges::replace_if(
-      safe, [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '_');
-  return safe;
-}
-
 bool says_when_to_retry(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::limited:
@@ -61,9 +53,11 @@ std::string Relay::fields(bool with_target) const {
   if (target_) {
     append_field(fields, "x-switchyard-provider", printable(target_->provider->name));
     append_field(fields, "x-switchyard-model", printable(target_model(*target_)));
-    append_field(fields, "x-switchyard-reason", reason_);
+    append_field(fields, "x-switchyard-reason", name_of(reason_));
   }
+  if (goes_on_) append_field(fields, "x-switchyard-on-break", "continue");
   append_field(fields, "x-switchyard-attempts", std::to_string(attempts_));
+  if (degraded_) append_field(fields, "x-switchyard-degraded", "1");
   if (!dropped_.empty()) {
     constexpr std::size_t kNamesBytesMax = 1024;
     std::string names;
@@ -96,20 +90,27 @@ void Relay::record_usage(const Reply& reply) {
   if (!reply.usage()) return;
   usage_ = reply.usage();
   context_.recorder.tokens(target_->route, *usage_);
+  record_cost(*target_, *usage_);
 }
 
 io::Task<Relay::Step> Relay::relay_whole(Reply& reply) {
   Result<Body> body = fail(ErrorKind::internal, {});
   {
     const WaitClock clock(waited_);
-    body = co_await reply.whole();
+    if (opened_) {
+      body = std::move(opened_->body);
+    } else {
+      body = co_await reply.whole();
+    }
   }
   if (!body) co_return fail_with(body.error());
   reply.clear_deadline();
   first_token_ = Clock::now() - began_;
   record_usage(reply);
+  if (refusal_.is_refusal()) co_return Step::refused;
   keep(body->view());
   exchange_.request().release_body();
+  if (mirroring_) mirroring_->on_whole(body->view());
   const WaitClock clock(waited_);
   const bool sent = co_await exchange_.reply(200, "application/json", fields(true), body->view());
   if (!sent) end(ErrorKind::cancelled);
@@ -129,15 +130,24 @@ io::Task<bool> Relay::forward(Reply& reply, std::vector<std::string_view>& frame
     committed_ = true;
     silence_.disarm();
     first_token_ = now - began_;
+    note_first_content(now);
     begin_stream(true);
     exchange_.request().release_body();
-    canonical_.reset();
+    if (!goes_on_) canonical_.reset();
     earlier_.reset();
     frames.insert(frames.begin(), held_);
+  } else if (first_content_ == TimePoint()) {  // Of a target that goes on with another's answer.
+    note_first_content(now);
   } else {
     context_.recorder.inter_token(target_->route, now - last_token_);
+    gap_max_ = std::max<Duration>(gap_max_, now - last_token_);
+    const float gap_ms = std::chrono::duration<float, std::milli>(now - last_token_).count();
+    gap_ms_sum_ += gap_ms;
+    gap_ms_squares_ += gap_ms * gap_ms;
+    ++gaps_;
   }
   last_token_ = now;
+  if (mirroring_) mirroring_->on_frames(frames);
   const WaitClock clock(waited_);
   const bool sent = co_await exchange_.write(frames);
   held_ = std::string();
@@ -147,11 +157,17 @@ io::Task<bool> Relay::forward(Reply& reply, std::vector<std::string_view>& frame
 io::Task<Relay::Step> Relay::relay_stream(Reply& reply) {
   std::vector<std::string_view> frames;
   held_.clear();
+  const bool goes_on = committed_;  // With another's answer: its own first token is still to come.
   for (;;) {
-    if (committed_)
+    const bool has_begun = committed_ && (!goes_on || reply.has_content());
+    if (has_begun)
       reply.set_deadline(ErrorKind::between_tokens_timeout, model_->config->timeouts.between_tokens);
     Result<bool> more = false;
-    {
+    if (opened_) {
+      held_ = std::move(opened_->held);
+      frames = std::move(opened_->frames);
+      more = std::exchange(opened_, nullptr)->more;
+    } else {
       const WaitClock clock(waited_);
       more = co_await reply.next(frames);
     }
@@ -165,7 +181,7 @@ io::Task<Relay::Step> Relay::relay_stream(Reply& reply) {
       co_return fail_with(more.error());
     }
     if (!*more) break;
-    if (committed_) reply.clear_deadline();
+    if (has_begun) reply.clear_deadline();
     keep_end_of(frames);
     if (!co_await forward(reply, frames)) {
       end(ErrorKind::cancelled);
@@ -178,6 +194,7 @@ io::Task<Relay::Step> Relay::relay_stream(Reply& reply) {
   const WaitClock clock(waited_);
   bool sent = true;
   if (!committed_) {  // A complete reply without content.
+    if (refusal_.is_refusal()) co_return Step::refused;
     committed_ = true;
     silence_.disarm();
     begin_stream(true);
@@ -231,7 +248,7 @@ void Relay::write_record() {
   if (target_) {
     record.provider = target_->provider->name;
     record.upstream_model = target_model(*target_);
-    record.reason = reason_;
+    record.reason = name_of(reason_);
   }
   if (error_) record.error = name_of(error_->kind);
   record.config_version = snapshot_->config.version;
@@ -245,6 +262,8 @@ void Relay::write_record() {
   record.bytes_in = exchange_.request().body_bytes_read();
   record.bytes_out = exchange_.bytes_out();
   context_.access_log.write(context_.worker, record);
+  record_decision(outcome_);
+  end_mirroring();
 }
 
 }  // namespace switchyard::relay

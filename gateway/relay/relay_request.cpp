@@ -28,7 +28,9 @@ std::size_t model_member_begin(std::string_view body, const Envelope& envelope) 
 }  // namespace
 
 std::string_view Relay::target_model(const Target& target) const {
-  return config::upstream_model(*model_->config, *target.config, caller_.envelope.model);
+  const std::string_view asked =
+      fallback_name_.empty() ? std::string_view(caller_.envelope.model) : fallback_name_;
+  return config::upstream_model(*model_->config, *target.config, asked);
 }
 
 const Result<ChatRequest>& Relay::canonical() {
@@ -112,6 +114,7 @@ Result<std::unique_ptr<Reply>> Relay::prepare(const Target& target) {
   keeps_ = false;
   if (caller_.embeddings) return prepare_embeddings(target);
   if (caller_.counting) return prepare_count(target);
+  goes_on_ = can_be_continued(nullptr);
   if (target.engine) return prepare_local(target);
   const std::string_view model = target_model(target);
   const TargetSurface* preferred = nullptr;
@@ -141,7 +144,7 @@ Result<std::unique_ptr<Reply>> Relay::prepare_local(const Target& target) {
   if (!local) return local.error();
   if (const auto noted = note_dropped(std::move(local->dropped)); !noted) return noted.error();
   return make_local(context_.io_context, context_.deadlines, *target.engine, std::move(local->generate),
-                    std::string(target_model(target)), *caller_.dialect, reply_context());
+                    std::string(target_model(target)), make_events());
 }
 
 Result<std::unique_ptr<Reply>> Relay::prepare_pass_through(const Target& target,
@@ -181,6 +184,11 @@ Result<std::unique_ptr<Reply>> Relay::prepare_pass_through(const Target& target,
   }
   keep(body.size());
   write_head(target, surface, *request);
+  goes_on_ = goes_on_ && can_be_continued(&surface);
+  if (goes_on_) {
+    return make_translated(context_.upstream, *target.origin, *surface.dialect, make_events(),
+                           std::move(request), model_->config->timeouts.connect);
+  }
   return make_pass_through(context_.upstream, *target.origin, *surface.dialect, std::move(request),
                            model_->config->timeouts.connect,
                            {.drop_usage = ask_for_usage, .json_array = envelope.json_array});
@@ -212,8 +220,17 @@ Result<std::unique_ptr<Reply>> Relay::prepare_translated(const Target& target, c
   auto written = write_request(target, surface);
   if (!written) return written.error();
   if (const auto noted = note_dropped(std::move(written->dropped)); !noted) return noted.error();
+  auto request = finish_request(target, surface, std::move(written->body));
+  if (!request) return request.error();
+  return make_translated(context_.upstream, *target.origin, *surface.dialect, make_events(),
+                         std::move(*request), model_->config->timeouts.connect);
+}
+
+// The request around a body that was written for the target.
+Result<std::unique_ptr<HttpRequest>> Relay::finish_request(const Target& target, const TargetSurface& surface,
+                                                           std::string body) const {
   auto request = std::make_unique<HttpRequest>();
-  request->text = std::move(written->body);
+  request->text = std::move(body);
   if (const std::string& instead = surface.declared->instead_of_model; !instead.empty()) {
     request->text.reserve(request->text.size() + kBodyPadding);
     const auto envelope = read_envelope(request->text, request->text.capacity());
@@ -223,8 +240,7 @@ Result<std::unique_ptr<Reply>> Relay::prepare_translated(const Target& target, c
   }
   request->body.push_back(request->text);
   write_head(target, surface, *request);
-  return make_translated(context_.upstream, *target.origin, *surface.dialect, *caller_.dialect,
-                         reply_context(), std::move(request), model_->config->timeouts.connect);
+  return request;
 }
 
 }  // namespace switchyard::relay

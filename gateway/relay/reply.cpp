@@ -37,7 +37,7 @@ class PassThrough final : public HttpReply {
   io::Task<Result<Body>> whole() override {
     auto body = co_await call_.read_all(kReplyBytesMax);
     if (!body) co_return body.error();
-    const auto usage = dialect_.scan_reply(body->view(), body->capacity());
+    const auto usage = dialect_.scan_reply(body->view(), body->capacity(), tap_);
     if (!usage) co_return usage.error();
     usage_ = *usage;
     has_content_ = true;
@@ -55,6 +55,11 @@ class PassThrough final : public HttpReply {
 
   bool has_content() const override { return has_content_ || scanner_->has_content(); }
 
+  void set_tap(ReplyTap* tap) override {
+    tap_ = tap;
+    scanner_->set_tap(tap);
+  }
+
   const std::optional<Usage>& usage() const override { return usage_ ? usage_ : scanner_->usage(); }
 
  private:
@@ -67,66 +72,23 @@ class PassThrough final : public HttpReply {
   std::unique_ptr<StreamScanner> scanner_;
   std::vector<std::string_view> pieces_;
   std::optional<Usage> usage_;
-  bool has_content_ = false;
-};
-
-// The caller's side of a reply that exists as events: shared by the translated and the local reply.
-class EventRelay {
- public:
-  EventRelay(const Dialect& caller, ReplyContext context)
-      : caller_(caller), context_(std::move(context)), writer_(caller.make_event_writer(context_)) {}
-
-  // Appends the events' frames to out(). Fails when the target reported an error in its stream.
-  Result<> write(const std::vector<Event>& events) {
-    for (const Event& event : events) {
-      if (const auto* failed = std::get_if<ReplyFailed>(&event)) return failed->error;
-      if (const auto* usage = std::get_if<Usage>(&event)) usage_ = *usage;
-      has_content_ |= is_content(event);
-      writer_->write(event, out_);
-    }
-    return {};
-  }
-
-  void end() { writer_->end(out_); }
-
-  // Folds a complete reply.
-  Result<std::string> fold(const std::vector<Event>& events) {
-    for (const Event& event : events) {
-      if (const auto* failed = std::get_if<ReplyFailed>(&event)) return failed->error;
-      if (const auto* usage = std::get_if<Usage>(&event)) usage_ = *usage;
-    }
-    has_content_ = true;
-    return caller_.write_reply(events, context_);
-  }
-
-  std::string& out() { return out_; }
-
-  bool has_content() const { return has_content_; }
-
-  const std::optional<Usage>& usage() const { return usage_; }
-
- private:
-  const Dialect& caller_;
-  ReplyContext context_;
-  std::unique_ptr<EventWriter> writer_;
-  std::string out_;
-  std::optional<Usage> usage_;
+  ReplyTap* tap_ = nullptr;
   bool has_content_ = false;
 };
 
 class Translated final : public HttpReply {
  public:
   Translated(upstream::Upstream& upstream, const upstream::Origin& origin, const Dialect& target,
-             const Dialect& caller, ReplyContext context, std::unique_ptr<HttpRequest> request,
+             std::shared_ptr<EventRelay> events, std::unique_ptr<HttpRequest> request,
              std::chrono::milliseconds connect_timeout)
       : HttpReply(upstream, origin, target, std::move(request), connect_timeout),
-        relay_(caller, std::move(context)),
+        relay_(std::move(events)),
         parser_(target.make_event_parser()) {}
 
   io::Task<Result<bool>> next(std::vector<std::string_view>& frames) override {
     frames.clear();
     if (const auto checked = expect_stream(); !checked) co_return checked.error();
-    relay_.out().clear();
+    relay_->out().clear();
     while (!ended_) {
       events_.clear();
       const auto more = co_await call_.read(pieces_);
@@ -140,9 +102,9 @@ class Translated final : public HttpReply {
         if (!more && !parsed) parsed = more.error();
         ended_ = true;
       }
-      const auto written = relay_.write(events_);
-      if (ended_ && written && parsed) relay_.end();
-      if (!relay_.out().empty()) frames.emplace_back(relay_.out());
+      const auto written = relay_->write(events_);
+      if (ended_ && written && parsed) relay_->end();
+      if (!relay_->out().empty()) frames.emplace_back(relay_->out());
       if (!written) co_return written.error();
       if (!parsed) co_return parsed.error();
       if (!frames.empty()) co_return true;
@@ -155,17 +117,21 @@ class Translated final : public HttpReply {
     if (!body) co_return body.error();
     std::vector<Event> events;
     if (const auto parsed = dialect_.parse_reply(body->view(), events); !parsed) co_return parsed.error();
-    auto written = relay_.fold(events);
+    auto written = relay_->fold(events);
     if (!written) co_return written.error();
     co_return Body{{}, std::move(*written)};
   }
 
-  bool has_content() const override { return relay_.has_content(); }
+  bool has_content() const override { return relay_->has_content(); }
 
-  const std::optional<Usage>& usage() const override { return relay_.usage(); }
+  void set_tap(ReplyTap* tap) override { relay_->set_tap(tap); }
+
+  const std::optional<Usage>& usage() const override { return relay_->usage(); }
+
+  std::shared_ptr<EventRelay> events() const override { return relay_; }
 
  private:
-  EventRelay relay_;
+  std::shared_ptr<EventRelay> relay_;
   std::unique_ptr<EventParser> parser_;
   std::vector<std::string_view> pieces_;
   std::vector<Event> events_;
@@ -175,8 +141,8 @@ class Translated final : public HttpReply {
 class Local final : public Reply {
  public:
   Local(boost::asio::io_context& io_context, io::Deadlines& deadlines, local::Engine& engine,
-        local::GenerateRequest request, std::string model, const Dialect& caller, ReplyContext context)
-      : relay_(caller, std::move(context)),
+        local::GenerateRequest request, std::string model, std::shared_ptr<EventRelay> events)
+      : relay_(std::move(events)),
         call_(io_context, deadlines, engine),
         request_(std::move(request)),
         model_(std::move(model)) {}
@@ -185,13 +151,14 @@ class Local final : public Reply {
 
   io::Task<Result<bool>> next(std::vector<std::string_view>& frames) override {
     frames.clear();
-    relay_.out().clear();
+    relay_->out().clear();
     while (!ended_) {
       const auto more = co_await call_.read(events_);
       if (!more) co_return more.error();
-      const auto written = relay_.write(events_);
-      if (!*more && written) relay_.end();
-      if (!relay_.out().empty()) frames.emplace_back(relay_.out());
+      relay_->count_given(call_.prefix_tokens());
+      const auto written = relay_->write(events_);
+      if (!*more && written) relay_->end();
+      if (!relay_->out().empty()) frames.emplace_back(relay_->out());
       if (!written) co_return written.error();
       ended_ = !*more;
       if (!frames.empty()) co_return true;
@@ -207,14 +174,18 @@ class Local final : public Reply {
       if (!*more) break;
       all.insert(all.end(), std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end()));
     }
-    auto written = relay_.fold(all);
+    auto written = relay_->fold(all);
     if (!written) co_return written.error();
     co_return Body{{}, std::move(*written)};
   }
 
-  bool has_content() const override { return relay_.has_content(); }
+  bool has_content() const override { return relay_->has_content(); }
 
-  const std::optional<Usage>& usage() const override { return relay_.usage(); }
+  void set_tap(ReplyTap* tap) override { relay_->set_tap(tap); }
+
+  const std::optional<Usage>& usage() const override { return relay_->usage(); }
+
+  std::shared_ptr<EventRelay> events() const override { return relay_; }
 
   void set_deadline(ErrorKind kind, Duration delay) override { call_.set_deadline(kind, delay); }
 
@@ -223,7 +194,7 @@ class Local final : public Reply {
   void abort(ErrorKind kind) override { call_.abort(kind); }
 
  private:
-  EventRelay relay_;
+  std::shared_ptr<EventRelay> relay_;
   upstream::LocalCall call_;
   local::GenerateRequest request_;
   std::string model_;
@@ -241,18 +212,18 @@ std::unique_ptr<Reply> make_pass_through(upstream::Upstream& upstream, const ups
 }
 
 std::unique_ptr<Reply> make_translated(upstream::Upstream& upstream, const upstream::Origin& origin,
-                                       const Dialect& target, const Dialect& caller, ReplyContext context,
+                                       const Dialect& target, std::shared_ptr<EventRelay> events,
                                        std::unique_ptr<HttpRequest> request,
                                        std::chrono::milliseconds connect_timeout) {
-  return std::make_unique<Translated>(upstream, origin, target, caller, std::move(context),
-                                      std::move(request), connect_timeout);
+  return std::make_unique<Translated>(upstream, origin, target, std::move(events), std::move(request),
+                                      connect_timeout);
 }
 
 std::unique_ptr<Reply> make_local(boost::asio::io_context& io_context, io::Deadlines& deadlines,
                                   local::Engine& engine, local::GenerateRequest request, std::string model,
-                                  const Dialect& caller, ReplyContext context) {
-  return std::make_unique<Local>(io_context, deadlines, engine, std::move(request), std::move(model), caller,
-                                 std::move(context));
+                                  std::shared_ptr<EventRelay> events) {
+  return std::make_unique<Local>(io_context, deadlines, engine, std::move(request), std::move(model),
+                                 std::move(events));
 }
 
 }  // namespace switchyard::relay

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "adapters/dialects/dialect.h"
+#include "gateway/relay/event_relay.h"
+#include "gateway/routing/rate_headers.h"
 #include "gateway/upstream/call.h"
 #include "gateway/upstream/local.h"
 #include "gateway/upstream/token_source.h"
@@ -48,6 +50,17 @@ class Reply {
   virtual bool has_content() const = 0;
   virtual const std::optional<Usage>& usage() const = 0;
 
+  // Who hears what the reply says; null: nobody. It must live as long as next() and whole() are called.
+  virtual void set_tap(ReplyTap*) {}
+
+  // What the reply's head says of the provider's rate limits; null where there is no head, or it says
+  // nothing.
+  virtual const routing::RateHeaders* rate_headers() const { return nullptr; }
+
+  // The caller's side of a reply that exists as events, for another one that goes on with it; null for one
+  // that passes through.
+  virtual std::shared_ptr<EventRelay> events() const { return nullptr; }
+
   // What ends the next wait, and with which error.
   virtual void set_deadline(ErrorKind kind, Duration delay) = 0;
   virtual void clear_deadline() = 0;
@@ -70,7 +83,7 @@ std::unique_ptr<Reply> make_pass_through(upstream::Upstream& upstream, const ups
                                          std::chrono::milliseconds connect_timeout, ScanOptions options);
 // Two dialects: the target's bytes become events, the events the caller's bytes.
 std::unique_ptr<Reply> make_translated(upstream::Upstream& upstream, const upstream::Origin& origin,
-                                       const Dialect& target, const Dialect& caller, ReplyContext context,
+                                       const Dialect& target, std::shared_ptr<EventRelay> events,
                                        std::unique_ptr<HttpRequest> request,
                                        std::chrono::milliseconds connect_timeout);
 
@@ -94,6 +107,6 @@ std::unique_ptr<Reply> make_local_embeddings(boost::asio::io_context& io_context
 // The model in this process.
 std::unique_ptr<Reply> make_local(boost::asio::io_context& io_context, io::Deadlines& deadlines,
                                   local::Engine& engine, local::GenerateRequest request, std::string model,
-                                  const Dialect& caller, ReplyContext context);
+                                  std::shared_ptr<EventRelay> events);
 
 }  // namespace switchyard::relay

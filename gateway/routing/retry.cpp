@@ -116,7 +116,7 @@ void RetryBudget::on_request(TimePoint now, double budget) {
 
 double RetryBudget::balance(TimePoint now) {
   slot(now);
-  return kReserve + std::accumulate(slots_.begin(), slots_.end(), 0.0);
+  return reserve_ + std::accumulate(slots_.begin(), slots_.end(), 0.0);
 }
 
 bool RetryBudget::try_retry(TimePoint now) {

@@ -108,12 +108,26 @@ void add_provider_state(Samples& samples, std::string_view model, std::string_vi
   }
 }
 
+void add_provider_score(Samples& samples, std::string_view model, std::string_view provider,
+                        std::string_view kind, double score) {
+  samples.gauge("switchyard_provider_score",
+                "What routing knows of the target: 1 is as good as ever, or as good as wanted.",
+                {{"model", model}, {"provider", provider}, {"kind", kind}}, score);
+}
+
+void add_decisions_skipped(Samples& samples, std::uint64_t decisions) {
+  samples.counter("switchyard_decisions_skipped_total",
+                  "Decision records that were not stored: there were more than the store takes.", {},
+                  static_cast<double>(decisions));
+}
+
 Metrics::Metrics(int workers, std::string version) : version_(std::move(version)) {
   for (int i = 0; i < workers; ++i) recorders_.push_back(std::make_unique<Recorder>());
   route_ids_[{"none", "none"}] = 0;
   routes_.emplace_back("none", "none");
   providers_.find_or_add("none", 1);
   dialects_.find_or_add("none", 1);
+  keys_.find_or_add("none", 1);
 }
 
 Metrics::~Metrics() = default;
@@ -146,6 +160,11 @@ ProviderId Metrics::provider(std::string_view name) {
   return id;
 }
 
+KeyId Metrics::key(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return keys_.find_or_add(std::string(name), 65536);
+}
+
 DialectId Metrics::dialect(std::string_view name) {
   const std::lock_guard lock(mutex_);
   return dialects_.find_or_add(std::string(name), kDialects);
@@ -167,6 +186,18 @@ void Metrics::config_reloaded(bool accepted) {
 void Metrics::limited(std::string_view key, std::string_view limit) {
   const std::lock_guard lock(mutex_);
   ++limited_[{std::string(key), std::string(limit)}];
+}
+
+void Metrics::probed(std::string_view model, std::string_view provider, std::string_view probe,
+                     std::string_view result, double tokens) {
+  const std::lock_guard lock(mutex_);
+  probe_tokens_[{std::string(model), std::string(provider), std::string(probe)}] += tokens;
+  ++probes_[{std::string(model), std::string(provider), std::string(probe), std::string(result)}];
+}
+
+double Metrics::tokens(RouteId id) const {
+  return sum(recorders_, [id](const Recorder& r) -> const Cell& { return r.routes_.at(id).input_tokens; }) +
+         sum(recorders_, [id](const Recorder& r) -> const Cell& { return r.routes_.at(id).output_tokens; });
 }
 
 void Metrics::add_collector(std::function<void(Samples&)> collector) {
@@ -247,6 +278,7 @@ void Metrics::collect_providers(Samples& samples) const {
     };
     std::map<std::string_view, double> results;
     results["ok"] = read(&ProviderSeries::attempts_ok);
+    if (const double lost = read(&ProviderSeries::hedges_lost); lost > 0) results["hedge_lost"] = lost;
     for (int kind = 0; kind < kErrorKinds; ++kind) {
       const double count = sum(recorders_, [&](const Recorder& r) -> const Cell& {
         return r.providers_.at(id).attempts_failed[static_cast<std::size_t>(kind)];
@@ -262,6 +294,37 @@ void Metrics::collect_providers(Samples& samples) const {
                   read(&ProviderSeries::connections_in_use));
     samples.gauge("switchyard_upstream_connections", kHelp, {{"provider", provider}, {"state", "idle"}},
                   read(&ProviderSeries::connections_idle));
+  }
+}
+
+void Metrics::collect_costs(Samples& samples) const {
+  std::map<std::pair<RouteId, KeyId>, std::uint64_t> merged;
+  for (const auto& recorder : recorders_) {
+    for (const auto& list : recorder->costs_) {
+      const CostSum* node = list.load(std::memory_order_acquire);
+      for (; node; node = node->next.load(std::memory_order_acquire)) {
+        merged[{node->route, node->key}] += node->nano_usd.get();
+      }
+    }
+  }
+  for (const auto& [ids, nano_usd] : merged) {
+    const auto& [model, provider] = routes_[ids.first];
+    samples.counter("switchyard_cost_usd_total", "What answers cost, where the target's prices are known.",
+                    {{"model", model}, {"provider", provider}, {"key", keys_.names[ids.second]}},
+                    static_cast<double>(nano_usd) / 1e9);
+  }
+}
+
+void Metrics::collect_probes(Samples& samples) const {
+  for (const auto& [labels, count] : probes_) {
+    samples.counter(
+        "switchyard_quality_probes_total", "Probes of quality by how they ended.",
+        {{"provider", labels[1]}, {"model", labels[0]}, {"probe", labels[2]}, {"result", labels[3]}},
+        static_cast<double>(count));
+  }
+  for (const auto& [labels, tokens] : probe_tokens_) {
+    samples.counter("switchyard_quality_probe_tokens_total", "Tokens that probes used, input and output.",
+                    {{"provider", labels[1]}, {"model", labels[0]}, {"probe", labels[2]}}, tokens);
   }
 }
 
@@ -312,6 +375,8 @@ std::vector<prometheus::MetricFamily> Metrics::Collect() const {
   for (RouteId id = 0; id < routes_.size(); ++id) collect_route(samples, id);
   collect_failovers(samples);
   collect_providers(samples);
+  collect_costs(samples);
+  collect_probes(samples);
   for (const auto& collector : collectors_) collector(samples);
   collect_process(samples);
   return samples.take();

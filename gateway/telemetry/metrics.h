@@ -55,6 +55,14 @@ void add_store(Samples& samples, std::int64_t responses, std::int64_t bytes, std
 void add_provider_state(Samples& samples, std::string_view model, std::string_view provider,
                         std::string_view state);
 
+// switchyard_provider_score: one number of a target's, from 0 to 1. `kind`: quality, latency, availability or
+// total.
+void add_provider_score(Samples& samples, std::string_view model, std::string_view provider,
+                        std::string_view kind, double score);
+
+// switchyard_decisions_skipped_total: decision records that were not handed to the store.
+void add_decisions_skipped(Samples& samples, std::uint64_t decisions);
+
 // Every metric of the process. Thread-safe, but for the recorders: each belongs to one worker.
 //
 // Ids and counts outlive configurations: the same labels always give the same id, so a reload never sets a
@@ -66,16 +74,23 @@ class Metrics : public prometheus::Collectable {
 
   Recorder& recorder(int worker) { return *recorders_[static_cast<std::size_t>(worker)]; }
 
-  // For a compiled configuration. Past the capacity (16384 routes, 4096 providers, 8 dialects since the
-  // process started) new labels are counted as "none".
+  // For a compiled configuration. Past the capacity (16384 routes, 4096 providers, 8 dialects, 65536
+  // keys since the process started) new labels are counted as "none".
   RouteId route(std::string_view model, std::string_view provider);
   ProviderId provider(std::string_view name);
   DialectId dialect(std::string_view name);
+  KeyId key(std::string_view name);
 
   // Rare events; these take a lock.
   void config_loaded(std::string_view hash);  // The configuration now in force.
   void config_reloaded(bool accepted);
   void limited(std::string_view key, std::string_view limit);
+  // A probe of quality that ended: `probe` names its kind, `result` how it ended (docs/quality-probes.md).
+  void probed(std::string_view model, std::string_view provider, std::string_view probe,
+              std::string_view result, double tokens);
+
+  // Tokens of a route's answers so far, input and output, over all workers. Any thread, without a lock.
+  double tokens(RouteId id) const;
 
   // Called at each scrape, on the scraping thread, for values that live elsewhere. A collector must not call
   // back into this object.
@@ -95,6 +110,8 @@ class Metrics : public prometheus::Collectable {
   void collect_route(Samples& samples, RouteId id) const;
   void collect_failovers(Samples& samples) const;
   void collect_providers(Samples& samples) const;
+  void collect_costs(Samples& samples) const;
+  void collect_probes(Samples& samples) const;
   void collect_gateway(Samples& samples) const;
   static void collect_process(Samples& samples);
 
@@ -104,12 +121,14 @@ class Metrics : public prometheus::Collectable {
   mutable std::mutex mutex_;  // Guards everything below; never taken by a recorder.
   std::map<std::pair<std::string, std::string>, RouteId> route_ids_;
   std::vector<std::pair<std::string, std::string>> routes_;  // (model, provider) by id.
-  Names providers_, dialects_;
+  Names providers_, dialects_, keys_;
   std::string config_hash_;
   double last_reload_success_s_ = 0;
   bool last_reload_accepted_ = true;
   std::uint64_t reloads_accepted_ = 0, reloads_refused_ = 0;
   std::map<std::pair<std::string, std::string>, std::uint64_t> limited_;
+  std::map<std::array<std::string, 4>, std::uint64_t> probes_;  // By model, provider, probe, result.
+  std::map<std::array<std::string, 3>, double> probe_tokens_;   // By model, provider, probe.
   std::vector<std::function<void(Samples&)>> collectors_;
 };
 

@@ -103,6 +103,29 @@ Recorder::Recorder() {
   providers_.make_room(0);
 }
 
+Recorder::~Recorder() {
+  for (const auto& list : costs_) {
+    CostSum* node = list.load(std::memory_order_relaxed);
+    while (node) {
+      const std::unique_ptr<CostSum> owned(node);
+      node = owned->next.load(std::memory_order_relaxed);
+    }
+  }
+}
+
+void Recorder::cost(RouteId route, KeyId key, double usd) {
+  if (!(usd > 0)) return;
+  const auto nano_usd = static_cast<std::uint64_t>(usd * 1e9 + 0.5);
+  std::atomic<CostSum*>* link = &costs_[(route * 31 + key) % costs_.size()];
+  while (CostSum* node = link->load(std::memory_order_relaxed)) {
+    if (node->route == route && node->key == key) return node->nano_usd.add(nano_usd);
+    link = &node->next;
+  }
+  auto node = std::make_unique<CostSum>(route, key);
+  node->nano_usd.add(nano_usd);
+  link->store(node.release(), std::memory_order_release);
+}
+
 void Recorder::request_done(RouteId route, DialectId dialect, Outcome outcome, Duration duration) {
   RouteSeries& series = routes_.at(route);
   series.requests[dialect % kDialects][static_cast<std::size_t>(outcome)].add(1);

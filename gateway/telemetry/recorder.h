@@ -34,6 +34,7 @@ std::string_view name_of(Phase phase);
 using RouteId = std::uint32_t;  // A model as configured, and a provider.
 using ProviderId = std::uint32_t;
 using DialectId = std::uint32_t;
+using KeyId = std::uint32_t;  // A caller's key, by name.
 inline constexpr int kDialects = 8;
 inline constexpr int kErrorKinds = static_cast<int>(ErrorKind::internal) + 1;
 
@@ -79,6 +80,16 @@ struct FailoverCount {
   std::atomic<FailoverCount*> next{nullptr};
 };
 
+// What one key's requests cost at one route; in lists by their hash, which only grow.
+struct CostSum {
+  CostSum(RouteId route, KeyId key) : route(route), key(key) {}
+
+  const RouteId route;
+  const KeyId key;
+  Cell nano_usd;
+  std::atomic<CostSum*> next{nullptr};
+};
+
 struct RouteSeries {
   RouteSeries() = default;
   RouteSeries(const RouteSeries&) = delete;
@@ -91,7 +102,7 @@ struct RouteSeries {
 };
 
 struct ProviderSeries {
-  Cell attempts_ok;
+  Cell attempts_ok, hedges_lost;
   std::array<Cell, kErrorKinds> attempts_failed;
   Cell connections_in_use, connections_idle;
 };
@@ -125,10 +136,11 @@ class SeriesTable {
 };
 
 // What one worker counts. All but the reading done by Metrics happens on that worker's thread; nothing locks,
-// and nothing allocates but the first failover of its kind.
+// and nothing allocates but the first failover or cost of its kind.
 class Recorder {
  public:
   Recorder();
+  ~Recorder();
   Recorder(const Recorder&) = delete;
 
   // Once a request. `route`: where it ended, or 0 for a request that no target was tried for.
@@ -145,6 +157,9 @@ class Recorder {
 
   void tokens(RouteId route, const Usage& usage);
 
+  // What one answer cost.
+  void cost(RouteId route, KeyId key, double usd);
+
   // What the gateway itself added to one request.
   void overhead(Duration added) { overhead_.observe(kOverheadBounds, added); }
 
@@ -153,6 +168,9 @@ class Recorder {
   void attempt_failed(ProviderId provider, ErrorKind kind) {
     providers_.at(provider).attempts_failed[static_cast<std::size_t>(kind)].add(1);
   }
+
+  // An attempt that ran beside another, and was closed because that one answered first.
+  void hedge_lost(ProviderId provider) { providers_.at(provider).hedges_lost.add(1); }
 
   void failover(RouteId from, RouteId to, ErrorKind reason, Phase phase);
 
@@ -172,6 +190,7 @@ class Recorder {
 
   SeriesTable<RouteSeries, 16, 1024> routes_;
   SeriesTable<ProviderSeries, 16, 256> providers_;
+  std::array<std::atomic<CostSum*>, 256> costs_{};
   Histogram overhead_;
   Cell open_requests_, client_connections_;
 };

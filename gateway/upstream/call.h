@@ -30,6 +30,9 @@ class HttpCall {
   io::Task<Result<>> start(std::span<const std::string_view> request,
                            std::chrono::milliseconds connect_timeout);
 
+  // The final head has been read.
+  bool has_head() const { return parser_ && parser_->is_head_done(); }
+
   const ResponseHead& head() const { return parser_->head(); }
 
   // Replaces `pieces` with the next pieces of the body, valid until the next call; false at the body's end.

@@ -14,6 +14,17 @@ namespace beast = boost::beast;
 
 namespace {
 
+// What the names of all rate limits' fields hold; few others do.
+bool may_be_rate_limit(std::string_view name) {
+  return name.size() > 16 &&
+         beast::iequals(name.substr(name[0] == 'x' || name[0] == 'X' ? 2 : 10, 9), "ratelimit");
+}
+
+std::int64_t wall_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
 // Retry-After of RFC 9110 10.2.3: seconds (providers send fractions too) or an HTTP date.
 std::optional<std::chrono::milliseconds> parse_retry_after(const std::string& text, double unit_ms) {
   double value = 0;
@@ -95,6 +106,9 @@ void ResponseParser::on_field_impl(field name, string_view name_text, string_vie
     for (const char c : value.substr(0, 128)) {
       if (c > ' ' && c < 127 && c != '"' && c != '\\') head_.request_id += c;
     }
+  } else if (name == field::unknown && may_be_rate_limit({name_text.data(), name_text.size()})) {
+    routing::read_rate_header({name_text.data(), name_text.size()}, {value.data(), value.size()}, wall_ms(),
+                              head_.rate);
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gateway/routing/rate_headers.h"
+
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <chrono>
@@ -18,7 +20,8 @@ struct ResponseHead {
   bool is_aws_event_stream = false;  // application/vnd.amazon.eventstream
   bool is_encoded = false;           // A Content-Encoding that was not asked for.
   std::optional<std::chrono::milliseconds> retry_after;
-  std::string request_id;  // The provider's, for the log; printable, at most 128 bytes.
+  routing::RateHeaders rate;  // What is left of the provider's limits.
+  std::string request_id;     // The provider's, for the log; printable, at most 128 bytes.
 };
 
 // Reads one HTTP/1.1 response with Beast's parser. Refuses what would let a provider's reply be read in two

