@@ -281,6 +281,9 @@ test('the seam shows in a comment where that is wanted, in the head, the log and
   const logged = await gateway.logged(outcome.headers['x-request-id']);
   assert.deepEqual([logged.provider, logged.reason, logged.outcome], ['here', 'continuation', 'ok']);
   assert.equal(await failovers({ model: 'marked', from: 'openai', to: 'here' }), 1);
+  const { json: decision } = await fetchRaw(`${gateway.admin}/admin/decisions?request_id=${outcome.headers['x-request-id']}`);
+  assert.equal(decision.seam_at, line.characters);
+  assert.deepEqual(decision.attempts.map(({ ok, reason }) => [ok, reason]), [[false, 'priority'], [true, 'continuation']]);
 });
 
 test('input counts once, output in sum: the usage is that of one answer', async () => {
