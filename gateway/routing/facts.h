@@ -26,8 +26,10 @@ struct BodyFacts {
   std::uint32_t input_tokens = 0;  // estimate_input_tokens().
   std::string session;             // `user`, or metadata's `session_id` or `user_id`; empty: none.
   std::vector<std::pair<std::string, std::string>> metadata;  // Its strings, numbers and booleans, as text.
-  std::string cache_key;    // OpenAI's `prompt_cache_key`: requests with the same one begin alike.
-  std::string_view prompt;  // The JSON text of what the prompt begins with: system, messages, input, ...
+  std::string cache_key;  // OpenAI's `prompt_cache_key`: requests with the same one begin alike.
+  // The JSON text of what the prompt begins with: of its own system prompt, where the dialect has one, and of
+  // messages, input, contents or prompt.
+  std::string_view instructions, prompt;
 };
 
 // One walk over the body (simdjson). A body that cannot be read gives what is known without: its size.
@@ -39,10 +41,10 @@ BodyFacts read_body_facts(std::string_view body, std::size_t capacity);
 // classes and prices, where that is near enough.
 std::uint32_t estimate_input_tokens(std::string_view body);
 
-// Whether so many tokens fit a context of `context_tokens` (0: not known, so they do) with the output that
-// was asked for. An estimate may be a third too high, and a provider that is asked in vain says so: only what
-// is too long by more than that is refused here.
-bool has_room(std::uint32_t input_tokens, std::uint32_t asked_tokens, std::int64_t context_tokens);
+// Candidate::has_room: whether the prompt fits a context (0: not known, so it does). An estimate may be a
+// third too high, and a provider that is asked in vain says so: only a prompt that is too long by more is
+// refused here. A limit on the output that has no room is the provider's to cut.
+bool has_room(std::uint32_t input_tokens, std::int64_t context_tokens);
 
 // RequestFacts::output_tokens: the limit asked for or the mean of what the target gives, whichever is less.
 std::uint32_t expected_output_tokens(std::uint32_t asked_tokens, double output_tokens_mean);
@@ -61,7 +63,7 @@ bool is_met(const config::Condition& condition, std::string_view key, const Head
 
 // RequestFacts::affinity: which requests belong together. By session: the header x-session-id, else
 // BodyFacts::session; by prompt: BodyFacts::cache_key,
-// else the first KiB of BodyFacts::prompt. 0: none.
+// else the first KiB of its instructions and its prompt. 0: none.
 std::uint64_t affinity_of(config::Sticky sticky, std::string_view session_header, const BodyFacts& facts);
 // FNV-1a, the same in every process.
 std::uint64_t hash_of(std::string_view text);

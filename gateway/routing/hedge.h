@@ -58,8 +58,9 @@ class HedgeGate {
  public:
   // A request that could be hedged begins.
   void on_request(double budget);
-  // Its first token came, or its attempt failed, before or after its delay.
+  // Of its first attempt, once: whether its first token, or its failure, came later than the delay.
   void on_first_token(bool was_late);
+  // Each attempt's end, hedges too; `ok`: it did not fail. One that was closed for the other counts as ok.
   void on_attempt_end(bool ok);
   // Takes a hedge. Empty: it may start; else why not, a word: "budget", "throttled", "all_slow".
   std::string_view try_hedge();
@@ -68,7 +69,7 @@ class HedgeGate {
   static constexpr double kTokensMax = 10, kSavedMax = 10;
   double saved_ = 1;
   double tokens_ = kTokensMax;
-  double late_ = 0, weight_ = 0;  // An average over about a hundred requests, and how much of one it is.
+  double late_ = 0, seen_ = 0;  // The part that was late of the last hundred or so, and how many were seen.
 };
 
 }  // namespace switchyard::routing

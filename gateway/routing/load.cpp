@@ -79,11 +79,9 @@ double faded_rate(Fading sum, TimePoint now, Duration tau) {
   return sum.value * remaining_part(sum.at_ms, now, tau) / seconds(tau);
 }
 
-Limit after_window(Limit limit, double mean, int samples, int in_flight_peak, double proven,
-                   const LoadPolicy& policy) {
+Limit after_window(Limit limit, double mean, int in_flight_peak, double proven, const LoadPolicy& policy) {
   const double value = limit.value;
   const double gradient = std::clamp(std::exp(std::log(policy.tolerance) + limit.usual - mean), 0.5, 1.0);
-  const double part = std::min(1.0, static_cast<double>(samples) / policy.long_samples);
   double next = value;
   if (gradient < 1) {
     const double bears = std::max(policy.unproven_min, 2 * proven);
@@ -94,7 +92,10 @@ Limit after_window(Limit limit, double mean, int samples, int in_flight_peak, do
     const double queue = std::max(4.0, std::sqrt(value));
     next = std::min(policy.limit_max, std::max(value + queue, std::min(value * 1.5, 2 * proven)));
   }
-  return {static_cast<float>(next), static_cast<float>(limit.usual + (mean - limit.usual) * part)};
+  // An overload that lasts is not usual, however long.
+  const double usual =
+      std::min(limit.usual + (mean - limit.usual) / policy.long_windows, std::log(policy.tolerance));
+  return {static_cast<float>(next), static_cast<float>(usual)};
 }
 
 Limit after_pressure(Limit limit, int in_flight, const LoadPolicy& policy) {
@@ -174,8 +175,11 @@ void SharedLoad::on_first_token(TimePoint now, double ttft_ms, double usual_ms) 
   const double ratio = std::clamp(ttft_ms / usual_ms, 1 / kRatioMax, kRatioMax);
   update(peak_, [&](Fading peak) { return after_sample(peak, ratio, now, policy_.peak_decay); });
   const std::uint64_t number = window_number(now, policy_);
+  // A low limit goes by every first token: slowness does not lower it any further.
+  const bool is_low = limit_.load(std::memory_order_relaxed).value <= policy_.unproven_min;
+  const unsigned samples_min = is_low ? 1 : static_cast<unsigned>(policy_.window_samples_min);
   const auto ends = [&](const LimitWindow& window) {
-    return window.number != number && window.samples >= static_cast<unsigned>(policy_.window_samples_min);
+    return window.number != number && window.samples >= samples_min;
   };
   const LimitWindow before = update(window_, [&](LimitWindow window) {
     if (ends(window) || window.samples == 0) {
@@ -197,7 +201,7 @@ void SharedLoad::close_window(TimePoint now, LimitWindow window) {
   const Fading proven = proven_.load(std::memory_order_relaxed);
   const double borne = proven.value * remaining_part(proven.at_ms, now, policy_.proven_decay);
   const Limit before =
-      update(limit_, [&](Limit limit) { return after_window(limit, mean, samples, peak, borne, policy_); });
+      update(limit_, [&](Limit limit) { return after_window(limit, mean, peak, borne, policy_); });
   const bool was_usual = mean <= before.usual + std::log(policy_.tolerance);
   if (was_usual && peak >= borne) proven_.store({to_ms(now), static_cast<float>(peak)});
 }

@@ -17,12 +17,12 @@ struct LoadPolicy {
   Duration peak_decay = std::chrono::seconds(10);    // Tau of the peak-EWMA.
   Duration inflow_decay = std::chrono::seconds(10);  // Tau of what is sent a second.
   Duration window = std::chrono::seconds(1);         // Of the limit: at most one step in it,
-  int window_samples_min = 10;                       // and not before so many first tokens.
+  int window_samples_min = 10;  // and not before so many first tokens (one, when it is low).
   double limit_start = 1000, limit_max = 10'000;
   double tolerance = 1.5;  // A window that is so much slower than usual calls for a lower limit.
   double smoothing = 0.2;  // Of a step down.
   double backoff = 0.9;    // Of a step down after a 429 or a timeout.
-  int long_samples = 600;  // What is usual: an average over about so many first tokens.
+  int long_windows = 600;  // What is usual: an average over about so many windows.
   Duration proven_decay = std::chrono::hours(1);
   double unproven_min = 16;  // Slowness alone takes no limit below this.
 };
@@ -53,7 +53,7 @@ struct LimitWindow {
   std::int64_t sum : 26 = 0;
 };
 
-// How many requests at a time. `usual`: ln(ratio), averaged over long_samples.
+// How many requests at a time. `usual`: ln(ratio), averaged over long_windows.
 struct Limit {
   float value = 0;
   float usual = 0;
@@ -63,8 +63,7 @@ struct Limit {
 // / recent, 0.5, 1) + queue. Two differences, so that a healthy target is never held back: a step down starts
 // from what really was in flight and never goes below twice what the target has borne at its usual speed
 // (`proven`); and the way back up to that is by half of the value a step. `mean`: of ln(ratio) in the window.
-Limit after_window(Limit limit, double mean, int samples, int in_flight_peak, double proven,
-                   const LoadPolicy& policy);
+Limit after_window(Limit limit, double mean, int in_flight_peak, double proven, const LoadPolicy& policy);
 // One step by AIMD, after a 429, an overload or a timeout.
 Limit after_pressure(Limit limit, int in_flight, const LoadPolicy& policy);
 

@@ -1,69 +1,15 @@
-#include "gateway/routing/plan.h"
+#include "tests/unit/routing/plan_rows.h"
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <string>
 
 namespace switchyard::routing {
 namespace {
 
-using namespace std::chrono_literals;
-
-const TimePoint kNow = TimePoint(1h);
-
-HealthView serving() {
-  return {};
-}
-
-HealthView out(State state, Duration left) {
-  return {state, kNow + left};
-}
-
-HealthView probation(bool trial_running) {
-  return {State::probation, {}, trial_running};
-}
-
-std::string render(const Plan& plan) {
-  std::string text;
-  for (const auto& attempt : plan.attempts) {
-    text += std::to_string(attempt.target) + ":" + std::string(name_of(attempt.reason)) + " ";
-  }
-  for (const auto& excluded : plan.excluded) {
-    text += "-" + std::to_string(excluded.target) + ":" + std::string(name_of(excluded.reason)) + " ";
-  }
-  if (plan.retry_after) text += "retry_after=" + std::to_string(plan.retry_after->count()) + "ms ";
-  if (!text.empty()) text.pop_back();
-  return text;
-}
-
-// What most rows say of a target; the rest has its defaults.
-struct Row {
-  double weight = 1;
-  int tier = 0;
-  HealthView health = {};
-  bool capable = true;
-};
-
-PlanInput input_of(config::Strategy strategy, const std::vector<Row>& rows, std::uint64_t seed = 1) {
-  PlanInput input;
-  input.strategy = strategy;
-  input.now = kNow;
-  input.seed = seed;
-  for (const Row& row : rows) {
-    Candidate& candidate = input.candidates.emplace_back();
-    candidate.id = input.candidates.size();
-    candidate.weight = row.weight;
-    candidate.tier = row.tier;
-    candidate.health = row.health;
-    candidate.capable = row.capable;
-  }
-  return input;
-}
-
-Plan plan_of(config::Strategy strategy, const std::vector<Row>& rows, std::uint64_t seed = 1) {
-  return make_plan(input_of(strategy, rows, seed));
-}
+constexpr config::Strategy kStrategies[] = {config::Strategy::priority,   config::Strategy::weighted,
+                                            config::Strategy::latency,    config::Strategy::cost,
+                                            config::Strategy::least_busy, config::Strategy::score};
 
 TEST(Plan, Priority) {
   const struct {
@@ -122,34 +68,123 @@ TEST(Plan, WeightedWords) {
       << "weights are compared within a tier only";
 }
 
-// First places go by weight; second places by weight among the rest. Bounds are five standard deviations.
-TEST(Plan, WeightedOrderFollowsTheWeights) {
-  constexpr int kDraws = 60'000;
-  PlanInput input = input_of(config::Strategy::weighted, {{1}, {2}, {3}});
-  std::array<std::array<int, 3>, 3> counts{};
-  for (int i = 0; i < kDraws; ++i) {
-    input.seed = static_cast<std::uint64_t>(i);
-    const Plan plan = make_plan(input);
-    ASSERT_EQ(plan.attempts.size(), 3u);
-    ++counts[static_cast<std::size_t>(plan.attempts[0].target)]
-            [static_cast<std::size_t>(plan.attempts[1].target)];
-  }
-  const double weights[] = {1, 2, 3};
-  for (std::size_t first = 0; first < 3; ++first) {
-    for (std::size_t second = 0; second < 3; ++second) {
-      if (first == second) continue;
-      const double p = weights[first] / 6 * weights[second] / (6 - weights[first]);
-      const double bound = 5 * std::sqrt(kDraws * p * (1 - p));
-      EXPECT_NEAR(counts[first][second], kDraws * p, bound) << first << " then " << second;
+TEST(Plan, SameSeedSameOrder) {
+  const std::vector<Row> candidates(8);
+  for (const auto strategy : kStrategies) {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+      EXPECT_EQ(render(plan_of(strategy, candidates, seed)), render(plan_of(strategy, candidates, seed)));
     }
   }
 }
 
-TEST(Plan, SameSeedSameOrder) {
-  const std::vector<Row> candidates(8);
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    EXPECT_EQ(render(plan_of(config::Strategy::weighted, candidates, seed)),
-              render(plan_of(config::Strategy::weighted, candidates, seed)));
+// Whatever the strategy is, each of these is out of the plan, and says why.
+TEST(Plan, EachExclusionHoldsForEveryStrategy) {
+  const struct {
+    void (*make_out)(Candidate&);
+    const char* reason;
+  } rows[] = {
+      {[](Candidate& c) { c.capable = false; }, "incapable"},
+      {[](Candidate& c) { c.is_meant = false; }, "not_meant"},
+      {[](Candidate& c) { c.has_room = false; }, "no_room"},
+      {[](Candidate& c) { c.state = scoring::State::drained; }, "drained"},
+      {[](Candidate& c) { c.health = out(State::credential_out, 1s); }, "credential_out"},
+      {[](Candidate& c) { c.health = out(State::cooling, 1s); }, "cooling"},
+      {[](Candidate& c) { c.health = out(State::ejected, 1s); }, "ejected"},
+      {[](Candidate& c) { c.health = probation(true); }, "trial_running"},
+      {[](Candidate& c) { c.in_flight = c.in_flight_max = 4; }, "full"},
+  };
+
+  for (const auto strategy : kStrategies) {
+    for (const auto& row : rows) {
+      SCOPED_TRACE(row.reason);
+      PlanInput input = input_of(strategy, {{}, {}, {}});
+      row.make_out(input.candidates[1]);
+      // Not by its score as well: the first reason stands.
+      input.candidates[1].canary = 1;
+      const Plan plan = make_plan(input);
+      ASSERT_EQ(plan.attempts.size(), 2u);
+      EXPECT_NE(plan.attempts[0].target, 1);
+      EXPECT_NE(plan.attempts[1].target, 1);
+      ASSERT_EQ(plan.excluded.size(), 1u);
+      EXPECT_EQ(plan.excluded[0].target, 1);
+      EXPECT_EQ(name_of(plan.excluded[0].reason), row.reason);
+      EXPECT_EQ(plan.terms[1].share, 0);
+      EXPECT_FALSE(plan.degraded || plan.is_full);
+    }
+  }
+}
+
+TEST(Plan, OutByScore) {
+  using scoring::State;
+  for (const auto strategy : kStrategies) {
+    SCOPED_TRACE(static_cast<int>(strategy));
+    PlanInput input = input_of(strategy, {{}, {}, {1, 1}});
+    input.candidates[0].state = State::ejected;
+    input.candidates[0].quality = 0.4;
+    Plan plan = make_plan(input);
+    ASSERT_EQ(plan.attempts.size(), 3u);
+    EXPECT_EQ(plan.attempts[0].target, 1);
+    EXPECT_EQ(plan.attempts[1].target, 2) << "a higher tier before what is known to be worse";
+    EXPECT_EQ(plan.attempts[2].target, 0) << "a worse answer is better than none";
+    EXPECT_EQ(plan.attempts[2].reason, Reason::last_resort);
+    EXPECT_FALSE(plan.degraded);
+
+    input.candidates[1].state = State::ejected;
+    input.candidates[1].quality = 0.3;
+    plan = make_plan(input);
+    EXPECT_EQ(render(plan), "0:last_resort 2:fallback 1:last_resort")
+        << "when a whole tier is out by its scores, its best serves before the next tier";
+    EXPECT_TRUE(plan.degraded);
+
+    input.candidates[1].health = out(switchyard::routing::State::ejected, 1s);
+    EXPECT_EQ(render(make_plan(input)), "0:last_resort 2:fallback -1:ejected");
+
+    input.candidates[0].state = State::drained;
+    plan = make_plan(input);
+    EXPECT_EQ(plan.attempts.size(), 1u);
+    EXPECT_EQ(plan.attempts[0].reason, Reason::higher_tier) << "by hand is by hand";
+  }
+}
+
+TEST(Plan, TheLastTargetOfAllIsDegradedNotRefused) {
+  PlanInput input = input_of(config::Strategy::score, {{}});
+  input.candidates[0].state = scoring::State::ejected;
+  input.candidates[0].quality = 0.01;
+  const Plan plan = make_plan(input);
+  EXPECT_EQ(render(plan), "0:last_resort");
+  EXPECT_TRUE(plan.degraded);
+  EXPECT_EQ(plan.terms[0].share, 1);
+}
+
+TEST(Plan, Full) {
+  PlanInput input = input_of(config::Strategy::score, {{}, {}});
+  for (Candidate& candidate : input.candidates) candidate.in_flight = candidate.in_flight_max = 3;
+  Plan plan = make_plan(input);
+  EXPECT_TRUE(plan.is_full);
+  EXPECT_EQ(render(plan), "-0:full -1:full retry_after=1000ms");
+
+  input.candidates[1].health = out(State::ejected, 1s);
+  plan = make_plan(input);
+  EXPECT_TRUE(plan.is_full) << "load is not sent to what has failed";
+  EXPECT_EQ(render(plan), "-0:full -1:ejected retry_after=1000ms");
+
+  input.candidates[0].in_flight_max = 4;
+  EXPECT_EQ(render(make_plan(input)), "0:score -1:ejected");
+
+  input.candidates[0].in_flight_max = 0;
+  input.candidates[0].in_flight = 100'000;
+  EXPECT_EQ(render(make_plan(input)), "0:score -1:ejected") << "no limit";
+}
+
+TEST(Plan, NothingToWaitFor) {
+  for (const auto exclude :
+       {+[](Candidate& c) { c.is_meant = false; }, +[](Candidate& c) { c.has_room = false; },
+        +[](Candidate& c) { c.state = scoring::State::drained; }}) {
+    PlanInput input = input_of(config::Strategy::priority, {{}});
+    exclude(input.candidates[0]);
+    const Plan plan = make_plan(input);
+    EXPECT_TRUE(plan.attempts.empty());
+    EXPECT_FALSE(plan.retry_after || plan.is_full);
   }
 }
 
