@@ -17,7 +17,7 @@ Result<> EventRelay::write(const std::vector<Event>& events) {
     if (const auto* usage = std::get_if<Usage>(&event)) usage_ = *usage;
     if (tap_) tell(event, *tap_);
     if (seam_) {
-      if (const auto written = write_continued(event); !written) return written;
+      if (auto written = write_continued(event); !written) return written;
       continue;
     }
     has_content_ |= is_content(event);
