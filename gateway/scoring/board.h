@@ -48,6 +48,7 @@ class Board {
 
   // Replaces settings and targets; what is known of a target with the same key stays.
   void configure(const config::Quality& settings, std::vector<TargetInfo> targets, std::int64_t now_ms);
+  // Nothing is counted before the first tick, which says what time it is.
   void observe(const Observation& observation);
   // Time passes: blocks end, states move, shares rise. To be called at least once a second.
   void tick(std::int64_t now_ms, std::int64_t wall_ms);

@@ -126,7 +126,10 @@ void Recovery::observe(double x, double bad_mean, double good_mean) {
   // The detector's bet with good and bad exchanged: Y = 1 - X, E[Y] <= 1 - bad_mean.
   const double allowed = 1 - bad_mean, expected = 1 - good_mean;
   const double factor = 1 + (1 - x - allowed) * (expected - allowed) / (allowed * (1 - allowed));
-  evidence_ = std::clamp(evidence_ * factor, 1.0, static_cast<double>(kCusumMax));
+  stake_ = std::min(stake_ * factor, static_cast<double>(kCusumMax));
+  if (stake_ >= 1) return;
+  stake_ = 1;
+  ++beginnings_;
 }
 
 double with_odds(double p, double factor) {

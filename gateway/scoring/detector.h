@@ -67,7 +67,10 @@ class Detector {
 };
 
 // The way back: evidence that a stream that was as bad as `bad_mean` is now as good as `good_mean`. One bet,
-// H0: E[X | past] >= bad_mean, restarted whenever it falls below its start.
+// H0: E[X | past] >= bad_mean, begun anew whenever it falls below its start, since being good again is to be
+// seen however long it was bad. The n-th beginning has to win n times as much, so that many of them are no
+// way to win by chance: while H0 holds, 100 is reached by one in 100 of the first, one in 200 of the second
+// ...
 class Recovery {
  public:
   Recovery() = default;
@@ -76,14 +79,13 @@ class Recovery {
   // observation says nothing.
   void observe(double x, double bad_mean, double good_mean);
 
-  double evidence() const { return evidence_; }  // At least 1.
+  double evidence() const { return stake_ / beginnings_; }
 
-  void reset() { evidence_ = 1; }
+  // Nothing was won since it began.
+  bool is_at_start() const { return stake_ <= 1; }
 
-  void set_evidence(double evidence) { evidence_ = evidence; }
-
- private:
-  double evidence_ = 1;
+  double stake_ = 1;  // At least 1.
+  std::uint32_t beginnings_ = 1;
 };
 
 // The probability with `factor` times the odds of `p`.

@@ -170,11 +170,14 @@ TEST(Recovery, ComesWithGoodObservationsAndNotWithoutThem) {
     }
     return sum / kRuns;
   };
-  EXPECT_NEAR(observations_until(.05, 100, 10'000), 25, 8);
-  EXPECT_GE(observations_until(.30, 100, 10'000), 100);
+  EXPECT_NEAR(observations_until(.05, 100, 10'000), 28, 8);
+  EXPECT_GE(observations_until(.30, 100, 2'000), 1800);
   Recovery says_nothing;
   says_nothing.observe(0, .05, .05);
   EXPECT_EQ(says_nothing.evidence(), 1);
+  Recovery long_bad;
+  for (int i = 0; i < 100; ++i) long_bad.observe(i % 3 == 0, .30, .05);
+  EXPECT_LT(long_bad.evidence(), .2);  // Begun so often, it has to win more.
 }
 
 }  // namespace
