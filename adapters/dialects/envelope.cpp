@@ -5,6 +5,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -74,41 +75,59 @@ class EnvelopeReader {
     group
   };
 
+  struct Row {
+    std::string_view name;
+    Member member;
+  };
+
+  // By their lengths, the shortest first, so that a name meets few others.
+  static constexpr std::array kMembers = {Row{"n", Member::choices},
+                                          Row{"user", Member::user},
+                                          Row{"stop", Member::stop},
+                                          Row{"text", Member::format},
+                                          Row{"input", Member::conversation},
+                                          Row{"tools", Member::tools},
+                                          Row{"prompt", Member::conversation},
+                                          Row{"user_id", Member::user},
+                                          Row{"messages", Member::conversation},
+                                          Row{"contents", Member::conversation},
+                                          Row{"thinking", Member::reasoning},
+                                          Row{"metadata", Member::group},
+                                          Row{"reasoning", Member::reasoning},
+                                          Row{"functions", Member::functions},
+                                          Row{"max_tokens", Member::limit},
+                                          Row{"session_id", Member::user},
+                                          Row{"stopSequences", Member::stop},
+                                          Row{"output_config", Member::format},
+                                          Row{"output_format", Member::format},
+                                          Row{"stop_sequences", Member::stop},
+                                          Row{"candidateCount", Member::choices},
+                                          Row{"thinkingConfig", Member::reasoning},
+                                          Row{"responseSchema", Member::schema},
+                                          Row{"maxOutputTokens", Member::limit},
+                                          Row{"response_format", Member::format},
+                                          Row{"reasoning_effort", Member::effort},
+                                          Row{"responseMimeType", Member::mime_type},
+                                          Row{"generationConfig", Member::group},
+                                          Row{"max_output_tokens", Member::limit},
+                                          Row{"responseJsonSchema", Member::schema},
+                                          Row{"max_completion_tokens", Member::limit}};
+  static constexpr std::size_t kNameBytesMax = kMembers.back().name.size();
+
   static Member member_of(std::string_view name) {
-    static constexpr std::pair<std::string_view, Member> kMembers[] = {
-        {"messages", Member::conversation},
-        {"input", Member::conversation},
-        {"contents", Member::conversation},
-        {"prompt", Member::conversation},
-        {"max_tokens", Member::limit},
-        {"max_completion_tokens", Member::limit},
-        {"max_output_tokens", Member::limit},
-        {"maxOutputTokens", Member::limit},
-        {"n", Member::choices},
-        {"candidateCount", Member::choices},
-        {"stop", Member::stop},
-        {"stop_sequences", Member::stop},
-        {"stopSequences", Member::stop},
-        {"user", Member::user},
-        {"user_id", Member::user},
-        {"session_id", Member::user},
-        {"reasoning_effort", Member::effort},
-        {"reasoning", Member::reasoning},
-        {"thinking", Member::reasoning},
-        {"thinkingConfig", Member::reasoning},
-        {"tools", Member::tools},
-        {"functions", Member::functions},
-        {"response_format", Member::format},
-        {"text", Member::format},
-        {"output_config", Member::format},
-        {"output_format", Member::format},
-        {"responseMimeType", Member::mime_type},
-        {"responseSchema", Member::schema},
-        {"responseJsonSchema", Member::schema},
-        {"metadata", Member::group},
-        {"generationConfig", Member::group}};
-    const auto* const found = std::ranges::find(kMembers, name, &std::pair<std::string_view, Member>::first);
-    return found != std::end(kMembers) ? found->second : Member::other;
+    // Where the names of each length begin.
+    static constexpr auto kFirst = [] {
+      std::array<std::uint8_t, kNameBytesMax + 2> first{};
+      for (std::size_t size = 0; size < first.size(); ++size) {
+        while (first[size] < kMembers.size() && kMembers[first[size]].name.size() < size) ++first[size];
+      }
+      return first;
+    }();
+    if (name.size() > kNameBytesMax) return Member::other;
+    for (std::size_t i = kFirst[name.size()]; i < kFirst[name.size() + 1]; ++i) {
+      if (kMembers[i].name == name) return kMembers[i].member;
+    }
+    return Member::other;
   }
 
   // Walks a member, and notes what it says. A value of the wrong type says nothing here.
@@ -352,8 +371,12 @@ Result<Expectations> read_expectations(const Dialect& dialect, std::string_view 
   small += '}';
   auto request = dialect.parse_request(small);
   if (!request) return request.error();
-  return Expectations{std::move(request->tools), !request->hosted_tools.empty(),
-                      std::move(request->response_format)};
+  // Some dialects name what is no function among what they cannot hold.
+  const bool has_others =
+      !request->hosted_tools.empty() || std::ranges::any_of(request->unmapped, [](const std::string& field) {
+        return field.starts_with("tools");
+      });
+  return Expectations{std::move(request->tools), has_others, std::move(request->response_format)};
 }
 
 }  // namespace switchyard

@@ -103,6 +103,11 @@ constexpr Endpoint kEndpoints[] = {
     {"/completions", [](Route route) { return chat_route(std::move(route), openai_completions()); }},
     {"/embeddings",
      [](Route route) { return embeddings_route(std::move(route), openai_chat(), openai_embeddings()); }},
+    {"/feedback",
+     [](Route route) {
+       route.kind = Route::Kind::feedback;
+       return route;
+     }},
     {"/messages", [](Route route) { return chat_route(std::move(route), anthropic_messages()); }},
     {"/messages/count_tokens",
      [](Route route) {
@@ -306,6 +311,7 @@ io::Task<void> Endpoints::handle(http::Exchange& exchange) {
   }
   if (route.kind == Route::Kind::models) co_return co_await models(exchange, caller, route.model);
   if (route.kind == Route::Kind::stored_response) co_return co_await stored_response(exchange, route, caller);
+  if (route.kind == Route::Kind::feedback) co_return co_await feedback(exchange, caller);
   co_await relay(exchange, route, std::move(caller));
 }
 

@@ -14,7 +14,15 @@ namespace switchyard::relay {
 // A path as its dialect names it: people put base URLs with and without /v1, with it twice, and with a
 // dialect's prefix; "/openai/v1/v1/chat/completions" and "/chat/completions" are one endpoint.
 struct Route {
-  enum class Kind { chat, embeddings, count_tokens, models, stored_response, unknown } kind = Kind::unknown;
+  enum class Kind {
+    chat,
+    embeddings,
+    count_tokens,
+    models,
+    stored_response,
+    feedback,
+    unknown
+  } kind = Kind::unknown;
   const Dialect* dialect = nullptr;  // Never null: errors are written in it.
   const EmbeddingsDialect* embeddings = nullptr;
   const TokenCountDialect* counting = nullptr;
@@ -51,6 +59,7 @@ class Endpoints final : public http::Handler {
   io::Task<void> relay(http::Exchange& exchange, const Route& route, Caller caller);
   io::Task<void> models(http::Exchange& exchange, const Caller& caller, std::string_view id);
   io::Task<void> stored_response(http::Exchange& exchange, const Route& route, const Caller& caller);
+  io::Task<void> feedback(http::Exchange& exchange, const Caller& caller);
   io::Task<void> refuse(http::Exchange& exchange, const Caller& caller, const Error& error);
   std::string make_request_id(const http::Request& request);
 

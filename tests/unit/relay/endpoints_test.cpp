@@ -42,6 +42,8 @@ TEST(FindRoute, TakesBaseUrlsAsPeopleWriteThem) {
       {"/v1/responsesx", false, Kind::unknown, "openai_chat", "", "not responses"},
       {"/v1/completions", false, Kind::chat, "openai_completions", "", "OpenAI's older API"},
       {"/v1/embeddings", false, Kind::embeddings, "openai_chat", "", "vectors"},
+      {"/v1/feedback", false, Kind::feedback, "openai_chat", "", "what callers say of answers"},
+      {"/anthropic/v1/feedback", false, Kind::feedback, "anthropic_messages", "", "in their dialect"},
       {"/v1/messages/count_tokens", false, Kind::count_tokens, "anthropic_messages", "", "a count"},
       {"/v1beta/models/m:generateContent", false, Kind::chat, "gemini", "m", "as Gemini has it"},
       {"/v1/models/m:streamGenerateContent", false, Kind::chat, "gemini", "m", "its newer SDKs"},
