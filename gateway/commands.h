@@ -21,9 +21,10 @@ int explain(const ExplainOptions& options);
 struct SimulateOptions {
   std::string config, traffic;  // Paths.
   std::string against;          // Another configuration, for recorded decisions; empty: none.
-  std::string series, moves;    // Files to write: points of time, requests that move. Empty: none.
-  double every_s = 10;          // Between two points.
-  std::int64_t seed = -1;       // In place of the traffic's; negative: that one.
+  // Files to write: points of time, decisions as the gateway records them, requests that move. Empty: none.
+  std::string series, decisions, moves;
+  double every_s = 10;     // Between two points.
+  std::int64_t seed = -1;  // In place of the traffic's; negative: that one.
 };
 
 // `switchyard simulate`: makes recorded decisions again, or runs the gateway's routing and scoring over

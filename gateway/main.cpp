@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   simulate->add_option("--against", simulated.against, "another YAML file, for recorded decisions");
   simulate->add_option("--series", simulated.series, "a file for shares and states over time");
   simulate->add_option("--every", simulated.every_s, "seconds between two of its points");
+  simulate->add_option("--decisions", simulated.decisions, "a file for the decisions of synthetic traffic");
   simulate->add_option("--moves", simulated.moves, "a file for the requests that move");
   simulate->add_option("--seed", simulated.seed, "in place of the traffic's");
   auto* version = app.add_subcommand("version", "print the version");

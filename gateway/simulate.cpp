@@ -45,7 +45,11 @@ class Lines {
   bool good() const { return !wanted_ || file_.good(); }
 
   void add(const nlohmann::ordered_json& line) {
-    if (wanted_) file_ << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    add(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  }
+
+  void add(const std::string& line) {
+    if (wanted_) file_ << line << '\n';
   }
 
  private:
@@ -111,10 +115,17 @@ int run_world(const SimulateOptions& options, const config::Config& config, std:
   simulator::Options run;
   if (!options.series.empty()) run.every_s = options.every_s;
   run.point = [&](const simulator::Point& point) { series.add(to_json(point, *world)); };
+  Lines decisions(options.decisions);
+  if (!options.decisions.empty()) {
+    if (world->traffic.fast)
+      return complain("--decisions needs every request by itself: traffic that is not `fast`");
+    run.decision = [&](const routing::Decision& decision) { decisions.add(routing::to_json(decision)); };
+  }
   const auto summary = simulator::simulate(config, lookup(), *world, run);
   if (!summary) return complain(options.traffic + ": " + summary.error().message);
   std::fputs(simulator::to_text(*summary).c_str(), stdout);
-  return series.good() ? 0 : complain(options.series + ": cannot be written");
+  if (!series.good()) return complain(options.series + ": cannot be written");
+  return decisions.good() ? 0 : complain(options.decisions + ": cannot be written");
 }
 
 }  // namespace

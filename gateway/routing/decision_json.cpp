@@ -252,7 +252,7 @@ std::string to_json(const Decision& decision) {
   text(out, "model", decision.model);
   text(out, "fallback_from", decision.fallback_from);
   text(out, "key", decision.key);
-  text(out, "config_version", decision.config_version);
+  text(out, "config", decision.config_version);
   out.name("scores_version");
   out.hexadecimal(decision.scores_version);
   text(out, "outcome", decision.outcome);

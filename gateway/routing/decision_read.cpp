@@ -260,7 +260,7 @@ Recorded read_decision(Reader& in, const Element& object) {
   in.text(object, "model", decision.model);
   in.text(object, "fallback_from", decision.fallback_from);
   in.text(object, "key", decision.key);
-  in.text(object, "config_version", decision.config_version);
+  in.text(object, "config", decision.config_version);
   in.hexadecimal(object, "scores_version", decision.scores_version);
   in.text(object, "outcome", decision.outcome);
   in.integer(object, "input_tokens", decision.input_tokens);

@@ -112,6 +112,9 @@ std::string_view why(Exclusion exclusion) {
   return "";
 }
 
+// Odds below it are no evidence.
+constexpr double kWorthTelling = 10;
+
 double sum_of(const Terms& terms) {
   return terms.weight + terms.quality + terms.latency + terms.cost + terms.availability;
 }
@@ -188,6 +191,8 @@ class Explanation {
     for (const Excluded& excluded : plan_.excluded) {
       if (excluded.target == static_cast<int>(i)) text += "out: " + std::string(why(excluded.reason)) + "; ";
     }
+    if (candidate.state == scoring::State::ejected && candidate.health.state == State::serving)
+      text += "out for worse answers; ";
     const Terms& terms = plan_.terms[i];
     const double full = share_without_quality(i);
     if (has_shares() && terms.share > 0) {
@@ -258,20 +263,30 @@ class Explanation {
                 (view.identity_armed ? "; it may be another model than it was (identity armed)"
                                      : std::string()) +
                 (view.evidence.empty() ? "; nothing was observed yet" : ""));
-    for (const scoring::Evidence& one : view.evidence) line(6, in_words(one));
+    std::string nothing;
+    for (const scoring::Evidence& one : view.evidence) {
+      if (one.odds >= kWorthTelling) {
+        line(6, in_words(one));
+      } else {
+        nothing += (nothing.empty() ? "no evidence: " : ", ") + std::string(name_of(one.signal)) + " " +
+                   counted(one) + " (at most " + percent(one.allowed) + ")";
+      }
+    }
+    if (!nothing.empty()) line(6, nothing);
+  }
+
+  static std::string counted(const scoring::Evidence& one) {
+    return format("%.4g", one.bad) + " of " + grouped_count(one.seen) + " bad";
   }
 
   std::string in_words(const scoring::Evidence& one) const {
     std::string text = std::string(name_of(one.signal)) + ": ";
-    const std::string counted = format("%.6g", one.bad) + " of " + grouped_count(one.seen) + " bad";
-    const std::string allowed = "at most " + percent(one.allowed) + " allowed";
-    if (one.odds < 10) return text + "no evidence (" + counted + ", " + allowed + "; " + odds(one) + ")";
     text += percent(one.mean) + " bad";
     if (one.since_ms > 0) text += " since " + clock(one.since_ms);
-    text += " (" + counted + "), " + allowed;
+    text += " (" + counted(one) + "), at most " + percent(one.allowed) + " allowed";
     text += one.learning ? " [still learning what is usual]"
                          : format(" [baseline v%u, ", one.baseline_version) + percent(one.baseline) + "]";
-    text += "; odds " + odds(one) + " that it became worse";
+    text += "; odds " + grouped(one.odds) + ":1 that it became worse";
     if (one.factor < 1) text += format("; severity %.2f -> x%.2f", one.severity, one.factor);
     if (one.ejects > 0.01) text += "; " + percent(std::min(one.ejects, 1.0)) + " of what ejects it";
     return text;
@@ -280,8 +295,6 @@ class Explanation {
   static std::string grouped_count(std::uint64_t count) {
     return count < 10 ? std::to_string(count) : grouped(static_cast<double>(count));
   }
-
-  static std::string odds(const scoring::Evidence& one) { return grouped(one.odds) + ":1"; }
 
   void order() {
     if (plan_.attempts.empty()) {

@@ -13,7 +13,6 @@ using scoring::State;
 constexpr std::int64_t kWallBegin_ms = 1'767'225'600'000;  // 2026-01-01: a day to show to people.
 constexpr std::size_t kTransitionsMax = 1000;
 constexpr double kBurst = 20;          // Times as many probes where something is suspected.
-constexpr double kBack = 0.95;         // Of the share before an incident: it is over.
 constexpr double kFullQuality = 0.95;  // Below it a target is reduced.
 
 std::int64_t ms_of(double now_s) {
@@ -54,6 +53,10 @@ Result<std::unique_ptr<Fleet>> Fleet::make(const config::Config& config, const L
   fleet->board_.configure(config.quality, std::move(infos), ms_of(0));
   fleet->look(0);
   return fleet;
+}
+
+std::int64_t Fleet::wall_ms(double virtual_s) {
+  return kWallBegin_ms + ms_of(virtual_s);
 }
 
 void Fleet::fill(routing::PlanInput& input) const {
@@ -118,7 +121,7 @@ void Fleet::tick(double now_s, double elapsed_s) {
   }
   apply_changes(now_s);
   send_probes(now_s, elapsed_s);
-  board_.tick(ms_of(now_s), kWallBegin_ms + ms_of(now_s));
+  board_.tick(ms_of(now_s), wall_ms(now_s));
   look(now_s);
   if (options_.every_s > 0 && now_s >= next_point_s_) tell_point(now_s);
 }
@@ -194,8 +197,8 @@ void Fleet::watch(double now_s) {
     Incident& incident = summary_.incidents[static_cast<std::size_t>(member.incident)];
     const auto own = static_cast<std::int64_t>(summary_.targets[i].attempts - member.own_then);
     if (incident.own_until_half < 0 && shares_[i] <= member.share_then / 2) incident.own_until_half = own;
-    if (incident.restored_s < 0 || seen.state != State::serving || shares_[i] < member.share_then * kBack)
-      continue;
+    const bool is_back = seen.state == State::serving && seen.quality >= kFullQuality && seen.ramp >= 1;
+    if (incident.restored_s < 0 || !is_back) continue;
     incident.seconds_until_back = now_s - incident.restored_s;
     member.incident = -1;  // It is over.
   }

@@ -33,6 +33,11 @@ class Fleet {
   // The parts of the requests that the targets get as things are; 0 for all but the tier that serves.
   const std::vector<double>& shares() const { return shares_; }
 
+  // For people.
+  static std::int64_t wall_ms(double virtual_s);
+
+  std::uint64_t scores_version() const { return view_->version; }
+
   // The candidates of a request; its facts, time and seed are set.
   void fill(routing::PlanInput& input) const;
   // False: its health or its load refuses the attempt.

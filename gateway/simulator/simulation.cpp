@@ -30,6 +30,9 @@ struct Flight {
   int tried = 0;
   std::size_t target = 0;
   SimReply reply;
+  double began_s = 0, attempt_began_s = 0;
+  routing::Reason reason = routing::Reason::priority;
+  routing::Decision decision;  // When decisions are recorded.
 };
 
 struct Event {
@@ -45,8 +48,8 @@ struct Event {
 
 class Simulation {
  public:
-  Simulation(const config::Model& model, const World& world, Fleet& fleet)
-      : model_(model), world_(world), fleet_(fleet), random_(world.traffic.seed) {
+  Simulation(const config::Model& model, const World& world, Fleet& fleet, const Options& options)
+      : model_(model), world_(world), fleet_(fleet), random_(world.traffic.seed), options_(options) {
     input_.strategy = model.strategy;
     input_.objectives = model.objectives;
     input_.candidates.resize(fleet.size());
@@ -119,6 +122,7 @@ class Simulation {
     fresh.request = draw_request(world_.traffic, random_);
     fresh.next = 0;
     fresh.tried = 0;
+    fresh.reply = {};
     const TimePoint now = time_of(now_s);
     budget_.on_request(now, model_.retry.budget);
     input_.facts = {fresh.request.input_tokens, 0, 0};
@@ -126,7 +130,51 @@ class Simulation {
     input_.seed = random_.bits();
     fleet_.fill(input_);
     fresh.plan = routing::make_plan(input_);
+    fresh.began_s = now_s;
+    if (options_.decision) begin_record(fresh);
     attempt(flight, now_s);
+  }
+
+  void begin_record(Flight& flight) {
+    routing::Decision& decision = flight.decision = {};
+    decision.request_id = "sim-" + std::to_string(fleet_.summary().requests);
+    decision.model = model_.name;
+    decision.at_ms = Fleet::wall_ms(flight.began_s);
+    decision.input = input_;
+    decision.scores_version = fleet_.scores_version();
+    for (const config::Target& target : model_.targets) {
+      decision.providers.push_back(target.provider);
+      decision.target_models.push_back(target.model);
+    }
+  }
+
+  void record_attempt(Flight& flight, const Error* error, double now_s) {
+    routing::AttemptRecord& attempt = flight.decision.attempts.emplace_back();
+    attempt.target = static_cast<int>(flight.target);
+    attempt.reason = flight.reason;
+    attempt.ok = !error;
+    if (error) {
+      attempt.error = error->kind;
+      attempt.upstream_status = static_cast<std::uint32_t>(error->upstream_status);
+    }
+    const auto ms = [&](double at_s) { return static_cast<float>((at_s - flight.began_s) * 1e3); };
+    attempt.began_ms = ms(flight.attempt_began_s);
+    if (flight.reply.ttft_ms > 0)
+      attempt.first_token_ms = ms(flight.attempt_began_s + flight.reply.ttft_ms / 1e3);
+    attempt.ended_ms = ms(now_s);
+    if (!error) flight.decision.served = attempt.target;
+  }
+
+  void finish(std::size_t index) {
+    Flight& flight = flights_[index];
+    ++(flight.reply.seen.ending == scoring::Ending::ok && flight.tried > 0 ? fleet_.summary().served
+                                                                           : fleet_.summary().unserved);
+    free_.push_back(index);
+    if (!options_.decision) return;
+    flight.decision.outcome = flight.decision.served >= 0 ? "ok" : "exhausted";
+    flight.decision.input_tokens = flight.request.input_tokens;
+    flight.decision.output_tokens = flight.reply.seen.output_tokens;
+    options_.decision(flight.decision);
   }
 
   // Goes on to the next target that takes it.
@@ -135,17 +183,19 @@ class Simulation {
     const TimePoint now = time_of(now_s);
     while (flight.next < flight.plan.attempts.size() && flight.tried < model_.retry.attempts) {
       if (flight.tried > 0 && !budget_.try_retry(now)) break;
-      const auto target = static_cast<std::size_t>(flight.plan.attempts[flight.next++].target);
+      const routing::PlannedAttempt planned = flight.plan.attempts[flight.next++];
+      const auto target = static_cast<std::size_t>(planned.target);
       if (!fleet_.start(target, flight.request, now)) continue;
       ++flight.tried;
       flight.target = target;
+      flight.reason = planned.reason;
+      flight.attempt_began_s = now_s;
       flight.reply = fleet_.provider(target).reply(flight.request);
       if (flight.reply.ttft_ms > 0) push(now_s + flight.reply.ttft_ms / 1e3, index, true);
       push(now_s + flight.reply.duration_ms / 1e3, index, false);
       return;
     }
-    ++fleet_.summary().unserved;
-    free_.push_back(index);
+    finish(index);
   }
 
   void push(double at_s, std::size_t flight, bool is_first_token) {
@@ -160,12 +210,12 @@ class Simulation {
     fleet_.observe(flight.target, flight.reply, event.at_s);
     if (ending == scoring::Ending::ok) {
       fleet_.end(flight.target, nullptr, now);
-      ++fleet_.summary().served;
-      free_.push_back(event.flight);
-      return;
+      if (options_.decision) record_attempt(flight, nullptr, event.at_s);
+      return finish(event.flight);
     }
     const Error error = error_of(ending);
     fleet_.end(flight.target, &error, now);
+    if (options_.decision) record_attempt(flight, &error, event.at_s);
     attempt(event.flight, event.at_s);
   }
 
@@ -180,6 +230,7 @@ class Simulation {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::uint64_t events_made_ = 0;
   std::vector<double> sums_;
+  const Options& options_;
 };
 
 }  // namespace
@@ -198,7 +249,7 @@ Result<Summary> simulate(const config::Config& config, const Lookup& lookup, con
   }
   auto fleet = Fleet::make(config, lookup, *model, world, options);
   if (!fleet) return fleet.error();
-  Simulation(*model, world, **fleet).run();
+  Simulation(*model, world, **fleet, options).run();
   return std::move((*fleet)->summary());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "gateway/routing/decision.h"
 #include "gateway/scoring/board.h"
 #include "gateway/simulator/plan_input.h"
 #include "gateway/simulator/world.h"
@@ -61,6 +62,9 @@ struct Point {
 struct Options {
   double every_s = 0;  // Points are told so often; 0: never.
   std::function<void(const Point&)> point;
+  // Called with each request at its end, as the gateway would record it; not with Traffic::fast. May be
+  // empty.
+  std::function<void(const routing::Decision&)> decision;
 };
 
 // The gateway's own routing and scoring under a virtual clock: make_plan() for each request, SharedHealth and

@@ -48,9 +48,9 @@ void print_incident(const Incident& incident, const Summary& summary, std::strin
   if (incident.restored_s >= 0) {
     print(out, "; repaired at %.1f s, ", incident.restored_s);
     if (incident.seconds_until_back >= 0) {
-      print(out, "its share back after %.1f s", incident.seconds_until_back);
+      print(out, "back in full after %.1f s", incident.seconds_until_back);
     } else {
-      out += "its share not back";
+      out += "not back in full";
     }
   }
   print(out, "; %llu state changes\n", static_cast<Count>(incident.state_changes));

@@ -16,7 +16,7 @@ namespace switchyard::simulator {
 // for.
 bool is_simulated(scoring::Signal signal);
 
-// Synthetic traffic, as docs/simulator.md describes its lines: what callers do, how each target behaves, and
+// Synthetic traffic, as docs/simulation.md describes its lines: what callers do, how each target behaves, and
 // when that changes. Times are seconds of virtual time.
 
 struct Traffic {

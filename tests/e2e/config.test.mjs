@@ -29,7 +29,9 @@ const kWrong = {
   'a missing variable': ['THE_KEY', 'NOT_SET', /:3:33: .*NOT_SET/],
   'a missing file': ['${THE_KEY}', '${file:none.txt}', /:3:33: .*none\.txt/],
   'no YAML': ['models:', 'models: [', /:\d+:\d+: /],
-  'a feature of later': ['assistant:', 'assistant:\n    hedge: { after: p95 }', /:6:5: .*hedge.*not supported/],
+  'a feature of later': ['models:', 'telemetry: { otlp: x }\nmodels:', /:4:14: .*otlp.*not supported/],
+  'a cycle of fallbacks': ['assistant:', 'assistant:\n    fallbacks: { failure: assistant }', /:6:27: a cycle of fallbacks/],
+  'a signal that is none': ['models:', 'quality: { signals: { refusals: {} } }\nmodels:', /:4:23: .*refusals.*did you mean "refusal"\?/],
 };
 
 let folder, sim;

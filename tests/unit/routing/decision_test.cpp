@@ -290,7 +290,7 @@ TEST(DecisionText, SaysWhyInPlainWords) {
         "tool_call_invalid: 8.9 % bad since 13:58:11 UTC (11 of 124 bad), at most 1.3 % allowed [baseline "
         "v7, 0.9 %]; "
         "odds 22,000:1 that it became worse; severity 0.38 -> x0.66",
-        "canary: no evidence (4 of 61 bad, at most 6.0 % allowed; 1.4:1)", "small @ here: ",
+        "no evidence: canary 4 of 61 bad (at most 6.0 %)\n", "small @ here: ",
         "tried gpt @ openai, drawn by its share: after 0.4 ms, served; first token at 412.5 ms; ended at "
         "2031.0 ms"}) {
     EXPECT_THAT(text, HasSubstr(part));

@@ -14,7 +14,7 @@ using test::world_of;
 
 // Learns within minutes, and lets a target back within minutes.
 constexpr const char* kQuick =
-    "quality: { learn: { observations: 200, blocks: 5, for: 5m, block: 1m }, dwell: 1m, rise: 10s,\n"
+    "quality: { learn: { observations: 200, blocks: 5, for: 5m, block: 1m }, dwell: 10m, rise: 10s,\n"
     "           probes: { enabled: true } }\n";
 
 Summary run(const config::Config& config, const World& world, const Options& options = {}) {
@@ -67,7 +67,7 @@ TEST(Simulation, ASilentlyDegradedTargetLosesItsTrafficAndGetsItBack) {
   const World world = world_of(
       R"("requests":360000,"rate":60,"fast":true,"probes_per_hour":600)",
       {R"({"type":"change","at":1500,"provider":"b","model":"x","bad":{"tool_call_invalid":0.4,"canary":0.4}})",
-       R"({"type":"restore","at":2400,"provider":"b","model":"x"})"});
+       R"({"type":"restore","at":2100,"provider":"b","model":"x"})"});
   std::vector<Point> points;
   Options options;
   options.every_s = 60;
