@@ -64,7 +64,7 @@ enum class Reason {
   higher_tier,   // Every lower tier is out.
   fallback,      // Behind another target, for when that one fails.
   probation,     // A trial after an ejection.
-  last_resort,   // Ejected, but nothing else is left.
+  last_resort,   // Out, but nothing better is left.
   hedge,         // Beside another that is slow to begin.
   continuation,  // Goes on where a stream broke.
 };
@@ -95,14 +95,16 @@ struct Excluded {
   Exclusion reason = Exclusion::incapable;
 };
 
-// A candidate's share of its tier as a sum of logarithms: share = e^sum / (sum over the tier of e^sum).
+// A candidate's share of its tier as a sum of logarithms: share = e^sum / (sum over the tier of e^sum). Of
+// the strategies weighted and score only (shares.h); with the others all is 0.
 struct Terms {
   double weight = 0, quality = 0, latency = 0, cost = 0, availability = 0;
   double share = 0;  // 0 for what is excluded.
 };
 
 // In the order to try. `attempts` is empty when no target may be tried: then `retry_after` is the soonest end
-// of a pause, from 1 to 60 s, or nothing when no target is capable at all.
+// of a pause, from 1 to 60 s, a second when all that could serve is full, and nothing when waiting would
+// change nothing.
 struct Plan {
   std::vector<PlannedAttempt> attempts;
   std::vector<Excluded> excluded;
@@ -112,10 +114,11 @@ struct Plan {
   bool is_full = false;   // Nothing is out, but all that could serve is full: shed.
 };
 
-// Lower tiers first; within a tier as the strategy says. Every draw of a candidate comes from the seed (the
-// affinity, when there is one) and the candidate's id alone: another candidate's change moves no request but
-// those that it wins or loses. Targets that are out are left out; but when every capable one is ejected, the
-// best of them is tried.
+// Lower tiers first; within a tier as the strategy says (docs/routing.md). Every draw of a candidate comes
+// from the seed (the affinity, when there is one) and the candidate's id alone: another candidate's change
+// moves no request but those that it wins or loses. Targets that are out are left out; but when every capable
+// one is ejected, the best of them is tried. What is out by its score alone still answers: the best of a tier
+// of which nothing else is left leads it, and the others stand behind all, both as last resorts.
 Plan make_plan(const PlanInput& input);
 
 }  // namespace switchyard::routing
