@@ -193,7 +193,7 @@ TEST(LatencyAlarm, HearsOfATenthMoreWithinHoursAndOfHalfMoreWithinOne) {
 
   for (const auto& row : rows) {
     Traffic traffic(4, 0.10);
-    EXPECT_TRUE(traffic.run(24 * kHour, 4, 800).empty());
+    EXPECT_TRUE(traffic.run(4 * 24 * kHour, 4, 800).empty());
     const auto notices = traffic.run(row.blocks_max * 5 * kMinute, 4, 800 * row.factor);
     ASSERT_EQ(notices.size(), 1u) << row.factor;
     EXPECT_TRUE(notices[0].raised);
@@ -240,7 +240,7 @@ TEST(LatencyAlarm, AtMostOneFalseAlarmInNinetyDaysOfMovingLoad) {
 TEST(LatencyStore, SurvivesARestart) {
   Traffic traffic(7, 0.10);
   traffic.run(24 * kHour, 4, 800);
-  traffic.run(30 * kMinute, 4, 1'600);
+  traffic.run(2 * kHour, 4, 1'600);
   ASSERT_TRUE(traffic.store.is_slow());
   LatencyStore restored;
   ASSERT_TRUE(restored.load(traffic.store.save()));
