@@ -105,9 +105,13 @@ void Scorer::pass(std::int64_t now_ms, std::int64_t wall_ms) {
   scoring::Observation observation;
   for (const auto& ring : rings_) {
     // Bounded, so that a writer that never rests cannot hold up the tick.
-    for (std::size_t i = 0; i < 2 * kWaitingMax && ring->pop(observation); ++i) board_.observe(observation);
+    for (std::size_t i = 0; i < 2 * kWaitingMax && ring->pop(observation); ++i) {
+      board_.observe(observation);
+      has_news_ = true;
+    }
   }
   for (const scoring::Observation& each : wanted.observations) board_.observe(each);
+  has_news_ |= wanted.configuration || !wanted.observations.empty() || !wanted.commands.empty();
   board_.tick(now_ms, wall_ms);
   std::vector<std::size_t> found;
   for (const Command& command : wanted.commands) found.push_back(apply(command, now_ms));
@@ -146,14 +150,13 @@ void Scorer::publish(std::int64_t now_ms) {
     wants_burst_ = std::move(wants_burst);
   }
   if (is_new && hooks_.publish) hooks_.publish(view);
-  if (view->version != saved_version_ && now_ms - saved_at_ms_ >= std::chrono::milliseconds(kSave).count()) {
-    save(now_ms);
-    saved_version_ = view->version;
-  }
+  // Time alone changes nothing that a restart would lose.
+  if (has_news_ && now_ms - saved_at_ms_ >= std::chrono::milliseconds(kSave).count()) save(now_ms);
 }
 
 void Scorer::save(std::int64_t now_ms) {
   saved_at_ms_ = now_ms;
+  has_news_ = false;
   if (hooks_.save) hooks_.save(board_.save());
 }
 

@@ -102,7 +102,7 @@ class Scorer {
   scoring::Board board_;                      // The thread's alone, like the two below.
   std::vector<scoring::TargetInfo> targets_;  // Of the configuration in force.
   std::int64_t saved_at_ms_ = 0;
-  std::uint64_t saved_version_ = 0;
+  bool has_news_ = false;  // Since the last save.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;

@@ -107,6 +107,20 @@ TEST_F(ScorerTest, WhatIsSavedIsKnownToTheNextProcess) {
   EXPECT_FALSE(Scorer(1, log, hooks()).load("{"));
 }
 
+TEST_F(ScorerTest, IsSavedWhenThereIsNewsAndNotTooOften) {
+  Scorer scorer(1, log, hooks());
+  scorer.configure({}, targets());
+  pass(scorer, 100);
+  const std::size_t before = saved.size();
+  for (int i = 0; i < 100; ++i) pass(scorer, 1000);
+  EXPECT_EQ(saved.size(), before) << "nothing happened";
+  for (int i = 0; i < 30; ++i) {
+    scorer.ring(0).push(good(0));
+    pass(scorer, 1000);
+  }
+  EXPECT_EQ(saved.size(), before + 3);
+}
+
 TEST_F(ScorerTest, JudgementsFromElsewhereThatFindNoRoomAreCounted) {
   Scorer scorer(1, log, hooks());
   for (std::size_t i = 0; i < Scorer::kWaitingMax + 3; ++i) scorer.observe(good(0));
