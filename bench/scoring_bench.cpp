@@ -32,33 +32,54 @@ void detector_observe(benchmark::State& state) {
 
 BENCHMARK(detector_observe);
 
-// 16 signals of one reply of live traffic; a tick for each ten, as at 100 requests a second.
-void board_observe(benchmark::State& state) {
-  const auto targets = static_cast<std::uint32_t>(state.range(0));
-  Board board;
+constexpr std::int64_t kWall = 1'764'000'000'000;
+
+std::vector<TargetInfo> infos_of(std::uint32_t targets, std::uint32_t group_size) {
   std::vector<TargetInfo> infos;
   for (std::uint32_t i = 0; i < targets; ++i) {
     const std::string number = std::to_string(i);
-    infos.push_back(
-        {.id = i, .key = number, .model = "m", .provider = number, .target_model = "m", .group = 0});
+    infos.push_back({.id = i,
+                     .key = number,
+                     .model = "m",
+                     .provider = number,
+                     .target_model = "m",
+                     .group = i / group_size});
   }
-  board.configure({}, infos, 0);
+  return infos;
+}
+
+// 16 signals of one reply of live traffic, all with a baseline that is learnt; a tick each 100 ms of a
+// thousand requests a second.
+void board_observe(benchmark::State& state) {
+  const auto targets = static_cast<std::uint32_t>(state.range(0));
+  Board board;
+  config::Quality settings;
+  settings.learn_observations = 100, settings.learn_blocks = 2;
+  settings.learn_for = settings.block = std::chrono::seconds(1);
+  board.configure(settings, infos_of(targets, targets), 0);
   std::int64_t now_ms = 0;
-  board.tick(now_ms, 1'764'000'000'000);
+  board.tick(now_ms, kWall);
   Events events;
   Observation o;
   o.seen = 0x3ff;  // And six more, which the board judges.
   o.had_tools = o.asked_to_reason = o.streamed = true;
-  o.output_tokens = 200, o.reasoning_tokens = 100;
-  for (auto _ : state) {
+  o.output_tokens = 200, o.reasoning_tokens = 100, o.ttft_ms = 400, o.inter_token_ms = 12;
+  const auto one = [&] {
     o.target = (o.target + 1) % targets;
     o.at_ms = now_ms;
     o.bad = events.next() ? 1u << (now_ms & 7) : 0;
     o.session = state.range(1) != 0 ? static_cast<std::uint64_t>(now_ms % 997 + 1) : 0;
     board.observe(o);
+  };
+  for (; now_ms < 1000 * targets + 20'000; ++now_ms) {
+    one();
+    if (now_ms % 100 == 0) board.tick(now_ms, kWall + now_ms);
+  }
+  for (auto _ : state) {
+    one();
     if (++now_ms % 100 == 0) {
       state.PauseTiming();
-      board.tick(now_ms, 1'764'000'000'000 + now_ms);
+      board.tick(now_ms, kWall + now_ms);
       state.ResumeTiming();
     }
   }
@@ -75,15 +96,9 @@ BENCHMARK(board_observe)
 void board_tick(benchmark::State& state) {
   const auto targets = static_cast<std::uint32_t>(state.range(0));
   Board board;
-  std::vector<TargetInfo> infos;
-  for (std::uint32_t i = 0; i < targets; ++i) {
-    const std::string number = std::to_string(i);
-    infos.push_back(
-        {.id = i, .key = number, .model = "m", .provider = number, .target_model = "m", .group = i / 4});
-  }
-  board.configure({}, infos, 0);
+  board.configure({}, infos_of(targets, 4), 0);
   std::int64_t now_ms = 0;
-  board.tick(now_ms, 1'764'000'000'000);
+  board.tick(now_ms, kWall);
   for (std::uint32_t i = 0; i < 1000 * targets; ++i) {
     Observation o;
     o.target = i % targets;
@@ -93,7 +108,7 @@ void board_tick(benchmark::State& state) {
   }
   for (auto _ : state) {
     now_ms += 100;
-    board.tick(now_ms, 1'764'000'000'000 + now_ms);
+    board.tick(now_ms, kWall + now_ms);
     benchmark::DoNotOptimize(board.view());
   }
 }

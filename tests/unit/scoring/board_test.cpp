@@ -170,6 +170,70 @@ TEST(Board, TellsAShiftOfTheRequestsFromABadTarget) {
   EXPECT_EQ(traffic.ejections, 0);
 }
 
+TEST(Board, DoesNotTakeOneSessionForMany) {
+  const auto state_after = [](bool one_session) {
+    Traffic traffic(2);
+    traffic.run(60);
+    for (std::uint64_t i = 1; i <= 200; ++i) {
+      Observation o;
+      o.target = 1;
+      o.at_ms = traffic.now_ms;
+      o.seen = o.bad = bit(Signal::tool_call_invalid);
+      o.session = one_session ? 1 : i;
+      traffic.board.observe(o);
+    }
+    traffic.board.tick(traffic.now_ms + 100, Traffic::kWall + traffic.now_ms + 100);
+    return traffic.state(1);
+  };
+  EXPECT_EQ(state_after(true), State::serving);
+  EXPECT_EQ(state_after(false), State::ejected);
+}
+
+TEST(Board, ArmsOnAnotherIdentityAndClearsItWhenNoHarmIsSeen) {
+  Traffic traffic(2);
+  traffic.run(60);
+  const auto verdict = [&](float x) {
+    Observation o;
+    o.target = 1;
+    o.source = Source::probe;
+    o.at_ms = traffic.now_ms;
+    o.graded = true;
+    o.graded_signal = Signal::identity_sampling;
+    o.x = x;
+    traffic.board.observe(o);
+  };
+  verdict(0);
+  traffic.run(1);
+  EXPECT_FALSE(traffic.board.view()->of(1).identity_armed);
+  verdict(1);
+  traffic.run(1, 10);
+  EXPECT_TRUE(traffic.board.view()->of(1).identity_armed);
+  EXPECT_NEAR(traffic.board.view()->of(1).quality, kIdentityFactor, 1e-9);
+  EXPECT_TRUE(traffic.board.wants_burst(1));
+  EXPECT_EQ(traffic.state(1), State::reduced);
+  traffic.run(60);
+  EXPECT_FALSE(traffic.board.view()->of(1).identity_armed);
+  EXPECT_EQ(traffic.ejections, 0);
+  EXPECT_EQ(traffic.state(1), State::serving);
+}
+
+TEST(Board, EjectsAtThreeBrokenContractsInARow) {
+  Traffic traffic(2);
+  traffic.run(20);
+  for (const bool bad : {true, true, false, true, true, true}) {
+    EXPECT_NE(traffic.state(1), State::ejected);
+    Observation o;
+    o.target = 1;
+    o.source = Source::probe;
+    o.at_ms = traffic.now_ms;
+    o.seen = bit(Signal::contract);
+    if (bad) o.bad = o.seen;
+    traffic.board.observe(o);
+    traffic.run(1, 10);
+  }
+  EXPECT_EQ(traffic.state(1), State::ejected);
+}
+
 TEST(Board, KeepsAHealthySystemAlone) {
   Traffic traffic(3);
   traffic.run(3000, 300);

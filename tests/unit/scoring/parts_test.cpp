@@ -83,6 +83,29 @@ TEST(Baseline, MeasuresDaysWithoutTheNoiseOfChance) {
   EXPECT_FALSE(Moments().log_sd());
 }
 
+// Days differ by themselves: what is allowed has to cover that, or a healthy target goes every few days.
+TEST(Baseline, KeepsTheBoundOnFalseAlarmsWhenDaysDiffer) {
+  constexpr double kRate = .01, kDaySd = .3;
+  const auto alarms = [&](double allowed) {
+    const Bets bets(allowed);
+    Random random(3);
+    Detector detector;
+    int count = 0;
+    for (int day = 0; day < 200; ++day) {
+      const double rate = kRate * std::exp(kDaySd * random.normal() - kDaySd * kDaySd / 2);
+      for (int i = 0; i < 20'000; ++i) {
+        detector.observe(random.event(rate), bets);
+        if (detector.evidence() < 1e6) continue;
+        ++count;
+        detector.reset();
+      }
+    }
+    return count;  // In 4 million observations.
+  };
+  EXPECT_LE(alarms(allowed_rate(kRate, 1e9, kDaySd, 0)), 4);
+  EXPECT_GE(alarms(kRate), 40);
+}
+
 TEST(Baseline, IsLearntFromEnoughOfEverythingAndAWeekend) {
   const config::Quality settings;
   BaselineState baseline;
