@@ -18,6 +18,7 @@ constexpr double kCostMemory = 0.1;  // Of the moving mean.
 constexpr double kTrafficHours = 6;  // Of the traffic's moving mean.
 constexpr double kFaster = 20;
 constexpr std::int64_t kBurstMs = 15 * 60'000, kBurstPeriodMs = 60 * 60'000, kDayMs = 24 * 3'600'000;
+constexpr double kBehindMax = 20;
 constexpr int kInVainMax = 20;
 constexpr std::int64_t kNeedleTokensMin = 1000;
 
@@ -111,7 +112,8 @@ void Schedule::pass_time(std::int64_t now_ms, Pace pace) {
   for (int lane = 0; lane < kLanes; ++lane) {
     LaneState& state = lanes_[static_cast<std::size_t>(lane)];
     const double per_hour = tokens_per_hour() * kShares[lane] * faster;
-    state.wait -= hours * per_hour * kSpent[lane] / state.cost;
+    // Who asks for the next one too seldom does not let them pile up.
+    state.wait = std::max(state.wait - hours * per_hour * kSpent[lane] / state.cost, -kBehindMax);
     // Earned, and kept for a while; a balance that is more already stays as it is.
     const double most = std::max(state.balance, per_hour * kSavedHours[lane]);
     state.balance = std::min(state.balance + hours * per_hour, most);
@@ -183,7 +185,8 @@ std::optional<Due> Schedule::make_due(Lane lane, std::int64_t now_ms) {
 
 std::optional<Due> Schedule::next(std::int64_t now_ms, Pace pace) {
   pass_time(now_ms, pace);
-  for (int lane = 0; lane < kLanes; ++lane) {
+  for (int turn = 0; turn < kLanes; ++turn) {
+    const int lane = next_lane_++ % kLanes;  // None waits for another that has much to ask.
     LaneState& state = lanes_[static_cast<std::size_t>(lane)];
     // One that there is no budget for is left out: held up, they would come like a clock when it is used up.
     while (state.wait <= 0 && state.balance <= 0) state.wait += draw_.exponential(1);
@@ -203,8 +206,10 @@ void Schedule::on_end(const Due& due, double tokens, End end, std::int64_t now_m
   LaneState& state = lanes_[static_cast<std::size_t>(lane_of(due.kind))];
   state.balance += due.paid - tokens;
   if (end == End::failed) return;
-  if (end == End::ran && due.needle_tokens == 0)
-    state.cost += kCostMemory * (std::max(tokens, 1.0) - state.cost);
+  if (end == End::ran && due.needle_tokens == 0) {
+    const double weight = std::max(kCostMemory, 1.0 / ++state.costs_seen);
+    state.cost += weight * (std::max(tokens, 1.0) - state.cost);
+  }
   const auto kind = static_cast<std::size_t>(due.kind);
   in_vain_[kind] = end == End::ran ? 0 : in_vain_[kind] + 1;
   if (in_vain_[kind] < kInVainMax) return;

@@ -119,7 +119,8 @@ class Schedule {
   struct LaneState {
     double wait = 0;     // Until the next probe, in mean waits.
     double balance = 0;  // Tokens that may be used now; below 0: to be waited for.
-    double cost = 0;     // Tokens a probe, a moving mean.
+    double cost = 0;     // Tokens a probe: a mean, of the last ones mostly.
+    int costs_seen = 1;  // The guess is one.
   };
 
   static Lane lane_of(Kind kind);
@@ -145,7 +146,7 @@ class Schedule {
   double traffic_ = 0;           // Tokens not yet in the rate.
   double traffic_per_hour_ = 0;  // Over the last hours.
   std::uint64_t usage_seed_;     // Of the prompt that is counted again and again.
-  int turns_ = 0, contract_turns_ = 0;
+  int turns_ = 0, contract_turns_ = 0, next_lane_ = 0;
 };
 
 }  // namespace switchyard::probing

@@ -138,6 +138,21 @@ TEST(Schedule, ABusyTargetsBudgetIsAShareOfItsTraffic) {
   EXPECT_NEAR(schedule.tokens_per_hour(), 6000, 120);
 }
 
+TEST(Schedule, CanariesThatAreAlwaysDueDoNotHoldUpTheOthers) {
+  Schedule schedule(probes(50'000'000), 4, 0);
+  std::map<Kind, int> sent;
+  // Asked for one probe at a time, far less often than they are due.
+  for (std::int64_t now = 0; now < 100 * kSecond; now += 100) {
+    const auto due = schedule.next(now, Pace::steady);
+    if (!due) continue;
+    ++sent[due->kind];
+    schedule.on_end(*due, 8, End::ran, now);
+  }
+  EXPECT_GT(sent[Kind::contract], 100);
+  EXPECT_GT(sent[Kind::sampling], 100);
+  EXPECT_GT(sent[Kind::canary], 100);
+}
+
 TEST(Schedule, WhatIsOffIsNotSent) {
   config::Probes settings = probes();
   settings.identity = settings.contract = false;
