@@ -36,6 +36,9 @@ struct PlanRecord {
   scoring::ReplyWatch watch;  // Of the reply under way.
 };
 
+// More than so many that nobody has are let go: ten thousand streams that were open once keep no memory.
+inline constexpr std::size_t kPlanRecordsKept = 256;
+
 // What the requests of one worker share; used on that worker's thread only.
 struct Context {
   boost::asio::io_context& io_context;

@@ -42,7 +42,7 @@ Relay::Relay(Context& context, http::Exchange& exchange, Caller caller)
 Relay::~Relay() {
   context_.recorder.request_closed();
   context_.open.erase(position_);
-  context_.plan_records.push_back(std::move(record_));
+  if (context_.plan_records.size() < kPlanRecordsKept) context_.plan_records.push_back(std::move(record_));
 }
 
 void Relay::end(ErrorKind kind) {
