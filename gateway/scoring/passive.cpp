@@ -10,8 +10,9 @@ namespace {
 
 // A script is out of place from this share of the letters on, and from so many of them.
 constexpr std::uint32_t kStrangeShare = 50, kStrangeLetters = 3;
-// Of text in another script than Latin, all is looked at up to here, then one batch in four.
-constexpr std::uint32_t kLettersLookedAt = 1024;
+// So many letters of other scripts than Latin are looked at, then the beginning of each batch.
+constexpr std::uint32_t kLettersLookedAt = 256;
+constexpr std::size_t kBatchBytesLookedAt = 192;
 // No tokenizer makes longer tokens of an ordinary answer (white space and rules of dashes are the longest).
 constexpr std::uint64_t kTokenBytesMost = 32;
 
@@ -63,7 +64,7 @@ void ReplyWatch::begin(WatchMemory& memory, const RequestTraits& traits, std::ui
   target_ = target;
   build_ = 0;
   seen_ = bad_ = 0;
-  chunks_ = text_bytes_ = call_bytes_ = letters_ = batches_ = 0;
+  chunks_ = text_bytes_ = call_bytes_ = letters_ = strange_letters_ = 0;
   brackets_ = 0;
   scripts_ = {};
   finish_.reset();
@@ -158,18 +159,18 @@ void ReplyWatch::look(bool at_end) {
 }
 
 void ReplyWatch::look_at(std::string_view text) {
-  ++batches_;
   if (text.find('`') != text.npos) fences_.feed(text);
   if (fences_.count() > 0) brackets_ += open_brackets(text);
   if (is_ascii(text)) {
     letters_ += letters_about(text);
     return;
   }
-  if (letters_ > kLettersLookedAt && batches_ % 4 != 0) return;
+  if (strange_letters_ > kLettersLookedAt) text = text.substr(0, kBatchBytesLookedAt);
   std::array<std::uint32_t, kScripts> counts{};
   count_scripts(text, counts);
   for (std::size_t i = 1; i < kScripts; ++i) {
     scripts_[i] += counts[i];
+    strange_letters_ += counts[i];
     letters_ += counts[i];
   }
   std::uint32_t ascii = 0;

@@ -70,7 +70,7 @@ class ReplyWatch final : public ReplyTap {
   const RequestTraits* traits_ = nullptr;
   std::uint64_t model_ = 0, build_ = 0;
   std::uint32_t target_ = 0, seen_ = 0, bad_ = 0;
-  std::uint32_t chunks_ = 0, text_bytes_ = 0, call_bytes_ = 0, letters_ = 0, batches_ = 0;
+  std::uint32_t chunks_ = 0, text_bytes_ = 0, call_bytes_ = 0, letters_ = 0, strange_letters_ = 0;
   std::int32_t brackets_ = 0;  // Opened less closed, of [] and {}.
   std::array<std::uint32_t, kScripts> scripts_{};
   std::optional<FinishReason> finish_;
