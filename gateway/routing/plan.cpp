@@ -22,6 +22,8 @@ constexpr double kExplored = 0.01;
 // How much more than its fair part a sticky target may have in flight (Mirrokni, Thorup, Zadimoghaddam:
 // "Consistent hashing with bounded loads", 2018).
 constexpr double kBoundedLoad = 1.25;
+// So many of a tier stand in their order: more are never tried. The rest follows as it happens to lie.
+constexpr std::size_t kSorted = 16;
 
 std::optional<Exclusion> exclusion_of(const Candidate& candidate) {
   if (!candidate.capable) return Exclusion::incapable;
@@ -147,7 +149,8 @@ class Planner {
     }
     if (is_ordered) return;
     if (is_sticky(input_)) bound_load(tier);
-    std::sort(tier.begin(), tier.end(), [](const Placed& a, const Placed& b) {
+    const auto sorted = std::min(tier.size(), kSorted);
+    std::partial_sort(tier.begin(), tier.begin() + sorted, tier.end(), [](const Placed& a, const Placed& b) {
       if (a.rank != b.rank) return a.rank < b.rank;
       if (a.key != b.key) return a.key > b.key;
       return a.draw != b.draw ? a.draw > b.draw : a.target < b.target;

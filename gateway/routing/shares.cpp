@@ -69,8 +69,11 @@ Known known_of(const PlanInput& input, std::span<const int> members) {
   for (const int member : members) take_least(known.inter_token_ms, at(input, member).inter_token_ms);
   for (const int member : members) {
     const Candidate& candidate = at(input, member);
-    take_least(known.soonest_ms,
-               predicted_ms(candidate, input.facts, candidate.ttft_ms_p50, known.inter_token_ms));
+    if (input.strategy != config::Strategy::score) {
+      take_least(known.soonest_ms,
+                 predicted_ms(candidate, input.facts, candidate.ttft_ms_p50, known.inter_token_ms));
+      continue;
+    }
     take_least(known.soonest_score_ms, score_ms(candidate, input.facts, known.inter_token_ms));
     if (candidate.usd < 0) continue;
     if (known.usd_min < 0 || candidate.usd < known.usd_min) known.usd_min = candidate.usd;

@@ -29,6 +29,7 @@ struct Known {
   double usd_min = -1, usd_max = -1;  // Negative: none is known.
 };
 
+// What the strategy needs of it: the soonest's time for latency, the rest for score.
 Known known_of(const PlanInput& input, std::span<const int> members);
 
 // Plan::terms of `members`, the candidates of one tier that may be tried:
