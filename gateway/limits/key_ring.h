@@ -20,6 +20,7 @@ class KeyRing {
   // The key whose secret was presented, or null; valid as long as the ring. The time it takes depends on the
   // number of keys and on the length of `presented` only.
   const config::Key* find(std::string_view presented) const;
+
   // The place of a key that find() gave in the configuration's order.
   std::size_t index_of(const config::Key& key) const { return static_cast<std::size_t>(&key - keys_.data()); }
 

@@ -57,8 +57,8 @@ struct TargetView {
   double ramp = 1;  // The part of its share that it may have: the steps of probation and of a restored one.
   bool identity_armed = false;
   double latency_ratio = 1;  // Recent TTFT over the baseline's median.
-  bool slow = false;         // It has been slower than usual for a while: for people, traffic goes by estimates.
-  double availability = 1;   // Of recent attempts.
+  bool slow = false;  // It has been slower than usual for a while: for people, traffic goes by estimates.
+  double availability = 1;  // Of recent attempts.
   double inter_token_ms = 0;
   double output_tokens_mean = 0;
   std::array<LatencyView, kSizeBuckets> latency{};

@@ -331,7 +331,8 @@ TEST(Schema, AgreesWithTheLoader) {
       {whole + "quality: { signals: { canary: { mode: act, tolerance: 3%, rate: 1.5% } } }\n", true},
       {whole + "quality: { signals: { canaries: {} } }\n", false},
       {whole + "quality: { signals: { canary: { rate: 0.01 } } }\n", false},
-      {whole + "quality: { probes: { enabled: true, budget: 1%, tokens_per_hour: 0, families: [ sorting ] } }\n",
+      {whole +
+           "quality: { probes: { enabled: true, budget: 1%, tokens_per_hour: 0, families: [ sorting ] } }\n",
        true},
       {whole + "quality: { judge: { model: m, sentinels: 5% } }\n", true},
       {whole + "quality: { judge: {} }\n", false},

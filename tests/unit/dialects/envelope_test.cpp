@@ -104,5 +104,90 @@ TEST(Envelope, NeedsNoCopyWhereTheBufferHasRoom) {
   EXPECT_TRUE(envelope->stream);
 }
 
+TEST(Envelope, SaysWhatTheAnswerMustBeLike) {
+  const struct {
+    std::string body;
+    bool tools, json, stop, reasons;
+    std::uint32_t limit, choices;
+    const char* why;
+  } rows[] = {
+      {R"({"model":"a"})", false, false, false, false, 0, 1, "nothing"},
+      {R"({"model":"a","tools":[{}],"max_tokens":5,"n":2})", true, false, false, false, 5, 2,
+       "OpenAI's chat"},
+      {R"({"model":"a","tools":[],"stop":[],"max_tokens":null,"response_format":null})", false, false, false,
+       false, 0, 1, "nothing in them"},
+      {R"({"model":"a","tools":[ ],"stop":null})", false, false, false, false, 0, 1, "white space in a list"},
+      {R"({"model":"a","stop":"x","response_format":{"type":"json_object"}})", false, true, true, false, 0, 1,
+       "a format"},
+      {R"({"model":"a","response_format":{"type":"text"}})", false, false, false, false, 0, 1,
+       "text is none"},
+      {R"({"model":"a","text":{"verbosity":"low","format":{"type":"json_schema"}},"max_output_tokens":7})",
+       false, true, false, false, 7, 1, "OpenAI's responses"},
+      {R"({"model":"a","reasoning_effort":"high"})", false, false, false, true, 0, 1, "effort"},
+      {R"({"model":"a","reasoning_effort":"none"})", false, false, false, false, 0, 1, "none of it"},
+      {R"({"model":"a","reasoning":{"effort":"low","summary":"auto"}})", false, false, false, true, 0, 1,
+       "nested"},
+      {R"({"model":"a","thinking":{"type":"enabled","budget_tokens":2000}})", false, false, false, true, 0, 1,
+       "Anthropic's budget"},
+      {R"({"model":"a","thinking":{"type":"disabled"}})", false, false, false, false, 0, 1, "turned off"},
+      {R"({"model":"a","output_config":{"format":{"type":"json_schema","schema":{}}},"stop_sequences":["x"]})",
+       false, true, true, false, 0, 1, "Anthropic's format"},
+      {R"({"model":"a","generationConfig":{"maxOutputTokens":9,"candidateCount":3,"stopSequences":["x"],
+          "responseMimeType":"application/json","thinkingConfig":{"thinkingBudget":100}}})",
+       false, true, true, true, 9, 3, "Gemini's"},
+      {R"({"model":"a","generationConfig":{"thinkingConfig":{"thinkingBudget":0}}})", false, false, false,
+       false, 0, 1, "Gemini's, turned off"},
+      {R"({"model":"a","max_tokens":99999999999999,"n":-1})", false, false, false, false, 1u << 30, 1,
+       "numbers out of range"},
+      {R"({"model":"a","metadata":{"tools":[1],"messages":[2]}})", false, false, false, false, 0, 1,
+       "members of a group are not the body's"},
+  };
+
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.why);
+    const auto envelope = read(row.body);
+    ASSERT_TRUE(envelope) << envelope.error().message;
+    EXPECT_EQ(envelope->has_tools, row.tools);
+    EXPECT_EQ(envelope->wants_json, row.json);
+    EXPECT_EQ(envelope->has_stop, row.stop);
+    EXPECT_EQ(envelope->asks_to_reason, row.reasons);
+    EXPECT_EQ(envelope->output_tokens_max, row.limit);
+    EXPECT_EQ(envelope->choices, row.choices);
+  }
+}
+
+TEST(Envelope, ExpectationsAreReadWithoutTheConversation) {
+  const struct {
+    const Dialect& dialect;
+    std::string body;
+  } rows[] = {
+      {openai_chat(), R"({"messages":"never read","tools":[{"type":"function","function":{"name":"f",
+          "parameters":{"type":"object"}}}],"model":"m",
+          "response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"array"}}}})"},
+      {openai_responses(),
+       R"({"input":7,"tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],
+          "model":"m","text":{"format":{"type":"json_schema","name":"x","schema":{"type":"array"}}}})"},
+      {anthropic_messages(),
+       R"({"messages":7,"tools":[{"name":"f","input_schema":{"type":"object"}}],"model":"m",
+          "output_config":{"format":{"type":"json_schema","schema":{"type":"array"}}}})"},
+      {gemini(), R"({"contents":7,"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":
+          {"type":"object"}}]}],"generationConfig":{"temperature":1,"responseMimeType":"application/json",
+          "responseJsonSchema":{"type":"array"}},"model":"m"})"},
+  };
+
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.dialect.name());
+    const auto envelope = read(row.body);
+    ASSERT_TRUE(envelope) << envelope.error().message;
+    const auto read = read_expectations(row.dialect, row.body, *envelope);
+    ASSERT_TRUE(read) << read.error().message;
+    ASSERT_EQ(read->tools.size(), 1u);
+    EXPECT_EQ(read->tools[0].name, "f");
+    EXPECT_EQ(read->tools[0].parameters, R"({"type":"object"})");
+    ASSERT_TRUE(read->format);
+    EXPECT_EQ(read->format->schema, R"({"type":"array"})");
+  }
+}
+
 }  // namespace
 }  // namespace switchyard
