@@ -18,7 +18,7 @@ function(switchyard_module name)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC switchyard_flags ${M_DEPENDS} ${M_LIBRARIES})
   set_target_properties(${name} PROPERTIES SWITCHYARD_IS_IO "${M_IO}")
-  if(SWITCHYARD_SANITIZE AND name MATCHES "^(probing|simulator|config|providers)$")
+  if(SWITCHYARD_SANITIZE AND name MATCHES "^(config|providers)$")
     target_compile_options(${name} PRIVATE -O0)  # Half of the compiler's time, for what is on no hot path.
   endif()
   if(M_PURE)
