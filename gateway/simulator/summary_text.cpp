@@ -1,22 +1,10 @@
+#include "gateway/simulator/print.h"
 #include "gateway/simulator/simulation.h"
-
-#include <cstdarg>
-#include <cstdio>
 
 namespace switchyard::simulator {
 
 namespace {
 
-[[gnu::format(printf, 2, 3)]] void print(std::string& out, const char* pattern, ...) {
-  char text[512];
-  va_list values;
-  va_start(values, pattern);
-  std::vsnprintf(text, sizeof text, pattern, values);
-  va_end(values);
-  out += text;
-}
-
-using Count = unsigned long long;
 constexpr std::size_t kTransitionsShown = 30;
 
 std::string name_of(const TargetSummary& target) {
